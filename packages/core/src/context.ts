@@ -1,0 +1,114 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Cancel } from "./cancel.ts";
+import type { Handler } from "./layer.ts";
+
+/** What a caller may set for one call. It narrows what the document allows, never widens it. */
+export interface CallOptions {
+  /** Total time, milliseconds or `250ms`. The smallest of this, the route's and the inherited one holds. */
+  readonly timeout?: number | string;
+  /** `false`: no retries for this call, not even transparent ones. */
+  readonly retry?: false;
+  /** The caller's word that repeating this request is safe, whatever its method. */
+  readonly idempotent?: boolean;
+  /** Carried to the access log and the report. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** How one try ended. `response` carries a status; everything else has none. */
+export type AttemptOutcome =
+  | "pending"
+  | "response"
+  | "connect-failure"
+  | "refused-stream"
+  | "reset"
+  | "protocol-error"
+  | "attempt-timeout"
+  | "deadline"
+  | "cancelled"
+  | "breaker-open"
+  | "overloaded"
+  | "no-endpoint"
+  | "failed";
+
+/** One try of a request. Written by the layers of the mesh only. */
+export class Attempt {
+  readonly number: number;
+  readonly startedAt: number;
+  backend = "";
+  /** `host:port` or the unix path, as configured; empty until one was picked. */
+  endpoint = "";
+  outcome: AttemptOutcome = "pending";
+  status = 0;
+  /** Head or failure, whichever came first; milliseconds since the try began. */
+  elapsedMs = 0;
+  /** In words, why it ended as it did or why it was not the last. */
+  why = "";
+  /** At least one byte of this try was written to a connection. */
+  wasSent = false;
+  /** It travelled on a connection that had carried a complete exchange before. */
+  reusedConnection = false;
+  /** The decision came more than 100 ms late because the event loop was blocked: not held against the endpoint. */
+  wasLate = false;
+
+  constructor(number: number, startedAt: number) {
+    this.number = number;
+    this.startedAt = startedAt;
+  }
+}
+
+/** Trace context as received (W3C Trace Context), carried on unchanged where no SDK takes part. */
+export interface TraceContext {
+  readonly traceparent: string;
+  readonly tracestate: string | undefined;
+}
+
+/** Everything about one request that is counted or remembered; shared by all requests derived from it. */
+export class RequestContext {
+  readonly startedAt: number;
+  readonly options: CallOptions;
+  readonly cancel: Cancel;
+  /** The inbound request this call was made in, if any. */
+  readonly scope: Scope | null;
+  service = "";
+  route = "";
+  backend = "";
+  /** Where the policies in force came from, for the report. */
+  policyFrom = "";
+  /** Monotonic milliseconds; Infinity without one. */
+  deadlineAt: number = Number.POSITIVE_INFINITY;
+  readonly attempts: Attempt[] = [];
+  /** Inbound only: the application, which answers what no layer did. */
+  app: Handler | null = null;
+
+  constructor(startedAt: number, options: CallOptions, cancel: Cancel, scope: Scope | null) {
+    this.startedAt = startedAt;
+    this.options = options;
+    this.cancel = cancel;
+    this.scope = scope;
+  }
+}
+
+/** What calls made while an inbound request is in flight inherit from it. */
+export interface Scope {
+  readonly trace: TraceContext | null;
+  readonly tags: Readonly<Record<string, string>> | null;
+  /** Monotonic milliseconds, Infinity without one. Set to Infinity once the inbound exchange is over (a timer or pool created in it keeps this scope for ever). */
+  deadlineAt: number;
+  /** The inbound request is itself a retry: calls made in it are not retried, transparent retries aside. */
+  readonly isRetry: boolean;
+}
+
+const scopes = new AsyncLocalStorage<Scope>();
+
+export function currentScope(): Scope | null {
+  return scopes.getStore() ?? null;
+}
+
+export function runInScope<T>(scope: Scope, run: () => T): T {
+  return scopes.run(scope, run);
+}
+
+/** Runs `run` with nothing of the current request. */
+export function runDetached<T>(run: () => T): T {
+  return scopes.exit(run);
+}

@@ -1,0 +1,30 @@
+import type { Clock } from "../clock.ts";
+import type { MeshSnapshot } from "../model/snapshot.ts";
+
+/** Something that people should know: a refused configuration, an unreachable source, a certificate about to expire. */
+export interface Problem {
+  /** Where: `mesh.yaml:12:5`, a source's name, a service. */
+  readonly where: string;
+  /** What is wrong, what was expected, and what happens now. */
+  readonly message: string;
+  readonly severity: "error" | "warning";
+}
+
+/** What a source tells the mesh. */
+export interface SourceSink {
+  /** The whole current state. The mesh keeps its last good one if this turns out to be invalid. */
+  update(snapshot: MeshSnapshot): void;
+  /** Problems found instead of, or beside, an update. */
+  problem(problem: Problem): void;
+}
+
+/**
+ * Where configuration comes from. Translates whatever it reads into a {@link MeshSnapshot}; never throws at the mesh:
+ * what it cannot read it reports, and the last good state stays in force.
+ */
+export interface ControlSource {
+  /** For people: a path, an address. */
+  readonly name: string;
+  /** Starts watching, tells `sink` the state as soon as it is known and at every change, until the returned function is called (idempotent). */
+  watch(sink: SourceSink, clock: Clock): () => void;
+}

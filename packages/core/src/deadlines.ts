@@ -1,0 +1,84 @@
+import type { Clock, Timer } from "./clock.ts";
+
+/** A pending entry of {@link Deadlines}. */
+export interface DeadlineEntry {
+  readonly atMs: number;
+}
+
+interface Entry extends DeadlineEntry {
+  readonly queue: Queue;
+  /** `lateMs`: how long after its time it ran; large after the event loop was blocked. */
+  callback: ((lateMs: number) => void) | null;
+  previous: Entry | null;
+  next: Entry | null;
+}
+
+interface Queue {
+  readonly durationMs: number;
+  first: Entry | null;
+  last: Entry | null;
+  timer: Timer | null;
+}
+
+/**
+ * Deadlines that almost never fire. One queue for each duration: entries of one duration expire in the order they were added, so
+ * adding and removing are O(1) and a whole queue needs one timer, which is left to run when its entry is removed.
+ */
+export class Deadlines {
+  readonly #clock: Clock;
+  readonly #queues = new Map<number, Queue>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls back once after `durationMs` (fractions are rounded up), unless removed before. Does not keep the process alive. */
+  add(durationMs: number, callback: (lateMs: number) => void): DeadlineEntry {
+    const duration = Math.max(0, Math.ceil(durationMs));
+    let queue = this.#queues.get(duration);
+    if (!queue) {
+      queue = { durationMs: duration, first: null, last: null, timer: null };
+      this.#queues.set(duration, queue);
+    }
+    const entry: Entry = { atMs: this.#clock.now() + duration, queue, callback, previous: queue.last, next: null };
+    if (queue.last) queue.last.next = entry;
+    else queue.first = entry;
+    queue.last = entry;
+    if (!queue.timer) this.#arm(queue, duration);
+    return entry;
+  }
+
+  remove(pending: DeadlineEntry): void {
+    const entry = pending as Entry;
+    if (entry.callback === null) return;
+    entry.callback = null;
+    const { queue, previous, next } = entry;
+    if (previous) previous.next = next;
+    else queue.first = next;
+    if (next) next.previous = previous;
+    else queue.last = previous;
+  }
+
+  /** Forgets every entry and frees every timer. */
+  close(): void {
+    for (const queue of this.#queues.values()) if (queue.timer) this.#clock.clearTimer(queue.timer);
+    this.#queues.clear();
+  }
+
+  #arm(queue: Queue, delayMs: number): void {
+    queue.timer = this.#clock.setTimer(delayMs, () => this.#expire(queue), "idle");
+  }
+
+  #expire(queue: Queue): void {
+    queue.timer = null;
+    const now = this.#clock.now();
+    // Node's timers may run up to 1 ms early.
+    for (let entry = queue.first; entry && entry.atMs <= now + 1; entry = queue.first) {
+      const callback = entry.callback;
+      this.remove(entry);
+      callback?.(Math.max(0, now - entry.atMs));
+    }
+    if (queue.first) this.#arm(queue, Math.max(1, queue.first.atMs - now));
+    else this.#queues.delete(queue.durationMs);
+  }
+}

@@ -1,0 +1,81 @@
+import type { Report } from "./report.ts";
+
+/** Every failure the mesh itself makes. `docs/errors.md` has a paragraph for each. */
+export type MeshErrorCode =
+  | "unknown_service"
+  | "no_route"
+  | "no_endpoint"
+  | "connect_failed"
+  | "connection_reset"
+  | "protocol_error"
+  | "attempt_timeout"
+  | "deadline_exceeded"
+  | "breaker_open"
+  | "overloaded"
+  | "body_abandoned"
+  | "tls_required"
+  | "layer_failed"
+  | "invalid_config"
+  | "not_ready"
+  | "closed";
+
+interface CodeFacts {
+  /** What a proxy in our place would have answered (Envoy's local replies). */
+  readonly status: number;
+  /** A later try may succeed. */
+  readonly retryable: boolean;
+}
+
+const FACTS: Readonly<Record<MeshErrorCode, CodeFacts>> = {
+  unknown_service: { status: 502, retryable: false },
+  no_route: { status: 404, retryable: false },
+  no_endpoint: { status: 503, retryable: true },
+  connect_failed: { status: 503, retryable: true },
+  connection_reset: { status: 503, retryable: true },
+  protocol_error: { status: 502, retryable: false },
+  attempt_timeout: { status: 504, retryable: true },
+  deadline_exceeded: { status: 504, retryable: false },
+  breaker_open: { status: 503, retryable: true },
+  overloaded: { status: 503, retryable: true },
+  body_abandoned: { status: 503, retryable: false },
+  tls_required: { status: 502, retryable: false },
+  layer_failed: { status: 500, retryable: false },
+  invalid_config: { status: 500, retryable: false },
+  not_ready: { status: 503, retryable: true },
+  closed: { status: 503, retryable: false },
+};
+
+const BRAND = Symbol.for("heddle.MeshError");
+
+/**
+ * A failure made by the mesh. `code` is for programs, `message` for people.
+ * `instanceof` fails across two copies of the package; use {@link meshError}.
+ */
+export class MeshError extends Error {
+  override readonly name = "MeshError";
+  readonly code: MeshErrorCode;
+  readonly status: number;
+  readonly retryable: boolean;
+  /** What happened to the request; absent where there was none (configuration, readiness). */
+  report?: Report;
+
+  constructor(code: MeshErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.status = FACTS[code].status;
+    this.retryable = FACTS[code].retryable;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/** The MeshError in any error, through its causes, across copies of the package; undefined if there is none. */
+export function meshError(error: unknown): MeshError | undefined {
+  let current = error;
+  for (let depth = 0; depth < 16 && typeof current === "object" && current !== null; depth++) {
+    if (BRAND in current) return current as object as MeshError;
+    current = (current as { cause?: unknown }).cause;
+  }
+  return undefined;
+}
+
+export const MESH_ERROR_CODES: readonly MeshErrorCode[] = Object.keys(FACTS) as MeshErrorCode[];

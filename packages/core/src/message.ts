@@ -1,0 +1,67 @@
+import type { Cancel } from "./cancel.ts";
+import type { Attempt, RequestContext } from "./context.ts";
+import { PushBody } from "./push-body.ts";
+
+/** Header fields by lower-case name. Objects made by the mesh have no prototype, so that no header name is special. */
+export type HeaderMap = Record<string, string | string[] | undefined>;
+
+/** What can be sent. Strings, bytes and nothing can be sent again as they are; a stream only through a replay buffer. */
+export type RequestBody = null | string | Uint8Array | AsyncIterable<Uint8Array | string>;
+
+/**
+ * One request on its way, the same for HTTP and gRPC, in and out. Never changed in place: a layer that changes it derives a new
+ * one with {@link derive}. What is counted or remembered lives on `context`, which all derived requests share.
+ */
+export interface MeshRequest {
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  /** `host` or `host:port`, lower case. */
+  readonly authority: string;
+  /** Path and query, as on the wire. */
+  readonly path: string;
+  readonly headers: HeaderMap;
+  readonly body: RequestBody;
+  readonly context: RequestContext;
+  /** Stops this request, or this attempt of it. */
+  readonly cancel: Cancel;
+  /** The current try; null above the attempts layer. */
+  readonly attempt: Attempt | null;
+}
+
+export interface MeshResponse {
+  readonly status: number;
+  readonly headers: HeaderMap;
+  readonly body: PushBody;
+}
+
+export function derive(request: MeshRequest, change: Partial<MeshRequest>): MeshRequest {
+  return {
+    method: change.method ?? request.method,
+    scheme: change.scheme ?? request.scheme,
+    authority: change.authority ?? request.authority,
+    path: change.path ?? request.path,
+    headers: change.headers ?? request.headers,
+    body: change.body === undefined ? request.body : change.body,
+    context: request.context,
+    cancel: change.cancel ?? request.cancel,
+    attempt: change.attempt ?? request.attempt,
+  };
+}
+
+/** A new header map with the same fields, safe to change. */
+export function copyHeaders(headers: HeaderMap): HeaderMap {
+  return Object.assign(Object.create(null) as HeaderMap, headers);
+}
+
+/** The first value of a header field. */
+export function headerValue(headers: HeaderMap, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "object" ? value[0] : value;
+}
+
+/** An answer made by the mesh itself. */
+export function localResponse(status: number, body: string | null, headers?: HeaderMap): MeshResponse {
+  const all = copyHeaders(headers ?? {});
+  if (body !== null) all["content-length"] = String(Buffer.byteLength(body));
+  return { status, headers: all, body: PushBody.of(body) };
+}

@@ -1,0 +1,42 @@
+import type { BreakerConfig, LimitsConfig, OutlierConfig, RetryBudgetConfig } from "./backend.ts";
+import type { RetryConfig } from "./route.ts";
+
+// What absent settings mean: the one table. docs/defaults.md is made from it.
+
+export const DEFAULT_LIMITS: LimitsConfig = { maxConnections: 100, maxPending: 1000, maxRequests: null };
+
+/** In force where a document says `outlier` or nothing. */
+export const DEFAULT_OUTLIER: OutlierConfig = {
+  consecutiveFailures: 5,
+  intervalMs: 10_000,
+  baseEjectionMs: 30_000,
+  maxEjectionMs: 300_000,
+  maxEjectionPercent: 50,
+};
+
+/** What `breaker: {}` means; absent is no breaker. */
+export const DEFAULT_BREAKER: BreakerConfig = {
+  consecutiveFailures: 5,
+  failurePercent: 50,
+  minRequests: 20,
+  windowMs: 10_000,
+  openForMs: 10_000,
+};
+
+export const DEFAULT_RETRY_BUDGET: RetryBudgetConfig = { percent: 20, minPerSecond: 1 };
+
+/** RFC 9110 9.2.2; TRACE left out, as everywhere. */
+export const IDEMPOTENT_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
+
+/** What `retry: {}` means; absent is transparent retries only. */
+export const DEFAULT_RETRY: RetryConfig = {
+  maxRetries: 2,
+  on: ["connect-failure", "refused-stream", "reset", 503],
+  methods: IDEMPOTENT_METHODS,
+  perTryTimeoutMs: null,
+  backoff: { baseMs: 25, maxMs: 250 },
+  retryAfterMaxMs: 5_000,
+};
+
+export const DEFAULT_CONNECT_TIMEOUT_MS = 2_000;
+export const DEFAULT_START_TIMEOUT_MS = 10_000;

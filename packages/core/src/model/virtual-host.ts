@@ -1,0 +1,12 @@
+import type { Origin, Route } from "./route.ts";
+
+/** A set of authorities and the routes that requests to them take. */
+export interface VirtualHost {
+  /** The service's name where one service stands behind it. */
+  readonly name: string;
+  /** `host` (any port), `host:port`, `*.suffix`, `*`; lower case. The most specific claim wins: exact with port, exact, longest suffix, `*`. */
+  readonly authorities: readonly string[];
+  /** The first match in this order is taken. */
+  readonly routes: readonly Route[];
+  readonly origin: Origin;
+}

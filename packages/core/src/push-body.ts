@@ -1,0 +1,219 @@
+import type { DeadlineEntry, Deadlines } from "./deadlines.ts";
+import { MeshError } from "./errors.ts";
+import type { HeaderMap } from "./message.ts";
+
+/** Who receives a body: chunks in order, then exactly one of `end` or `fail`. */
+export interface BodySink {
+  data(chunk: Uint8Array): void;
+  end(trailers: HeaderMap | null): void;
+  fail(error: unknown): void;
+}
+
+/** The transport's side of flow control. `abort` gives up the exchange; the transport then fails the body with the reason. */
+export interface BodySource {
+  pause(): void;
+  resume(): void;
+  abort(reason: unknown): void;
+}
+
+/** What a body holds before it pauses the transport: a smaller one ends whether or not anybody reads it. */
+export const BODY_BUFFER_BYTES: number = 256 * 1024;
+/** A reader that lets bytes wait this long no longer counts as load on the endpoint. */
+export const SLOW_READER_MS = 1_000;
+/** A reader that lets bytes wait this long is cut with `body_abandoned`. */
+export const ABANDONED_MS = 30_000;
+
+type Listener = (error: unknown) => void;
+
+/**
+ * A response body as a push source. What arrives before a sink is attached is kept, then handed straight on.
+ * A response ends when its body ends (`whenEnd`); its load ends then, or when its reader has been slow (`whenReleased`).
+ */
+export class PushBody {
+  trailers: HeaderMap | null = null;
+  error: unknown = null;
+  hasEnded = false;
+  #source: BodySource | null;
+  #sink: BodySink | null = null;
+  #chunks: Uint8Array[] | null = null;
+  #bufferedBytes = 0;
+  #sourcePaused = false;
+  #readerPaused = false;
+  #delivered = false;
+  #endListeners: Listener[] | null = null;
+  #releaseListeners: (() => void)[] | null = null;
+  #isReleased = false;
+  #deadlines: Deadlines | null = null;
+  #stall: DeadlineEntry | null = null;
+
+  constructor(source: BodySource | null) {
+    this.#source = source;
+  }
+
+  /** A body that is complete from the start, for answers made by the mesh and for fakes. */
+  static of(content: Uint8Array | string | null): PushBody {
+    const body = new PushBody(null);
+    if (content !== null && content.length > 0) body.push(typeof content === "string" ? Buffer.from(content) : content);
+    body.end(null);
+    return body;
+  }
+
+  // The transport's side
+
+  push(chunk: Uint8Array): void {
+    if (this.hasEnded) return;
+    if (this.#sink && !this.#readerPaused) {
+      this.#sink.data(chunk);
+      return;
+    }
+    if (this.#chunks) this.#chunks.push(chunk);
+    else this.#chunks = [chunk];
+    this.#bufferedBytes += chunk.length;
+    if (this.#bufferedBytes >= BODY_BUFFER_BYTES && !this.#sourcePaused) {
+      this.#sourcePaused = true;
+      this.#source?.pause();
+    }
+    if (this.#deadlines && !this.#stall) this.#watchReader();
+  }
+
+  end(trailers: HeaderMap | null): void {
+    this.trailers = trailers;
+    this.#finish(null);
+  }
+
+  fail(error: unknown): void {
+    this.#finish(error ?? new Error("the body failed"));
+  }
+
+  // The reader's side
+
+  get isRead(): boolean {
+    return this.#sink !== null;
+  }
+
+  /** Attaches the one reader. What is waiting is delivered before this returns. */
+  attach(sink: BodySink): void {
+    if (this.#sink) throw new TypeError("this body is already being read");
+    this.#sink = sink;
+    this.#flush();
+  }
+
+  pause(): void {
+    this.#readerPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#readerPaused) return;
+    this.#readerPaused = false;
+    if (this.#sink) this.#flush();
+  }
+
+  /** The reader gives up. The exchange is aborted if it still runs; a body that is complete is simply forgotten. */
+  abandon(reason: unknown): void {
+    if (this.hasEnded) {
+      this.#chunks = null;
+      return;
+    }
+    this.#source?.abort(reason);
+    this.#finish(reason);
+  }
+
+  // The mesh's side
+
+  /** Calls back when the body has ended: null, or the error. Runs at once if it already has. */
+  whenEnd(listener: Listener): void {
+    if (this.hasEnded) listener(this.error);
+    else if (this.#endListeners) this.#endListeners.push(listener);
+    else this.#endListeners = [listener];
+  }
+
+  /** Calls back once the endpoint is done with this exchange, or only its reader is being waited for. */
+  whenReleased(listener: () => void): void {
+    if (this.#isReleased || this.hasEnded) listener();
+    else if (this.#releaseListeners) this.#releaseListeners.push(listener);
+    else this.#releaseListeners = [listener];
+  }
+
+  /** From here on slow readers are noticed. `cutAbandoned: false` where backpressure is meant to hold (gRPC streams, upgrades). */
+  guard(deadlines: Deadlines, cutAbandoned = true): void {
+    if (this.hasEnded) return;
+    this.#deadlines = deadlines;
+    this.#cutAbandoned = cutAbandoned;
+    if (this.#chunks) this.#watchReader();
+  }
+  #cutAbandoned = true;
+
+  #flush(): void {
+    const sink = this.#sink as BodySink;
+    let chunks = this.#chunks;
+    while (chunks && !this.#readerPaused) {
+      this.#chunks = null;
+      this.#bufferedBytes = 0;
+      for (let index = 0; index < chunks.length; index++) {
+        if (this.#readerPaused) {
+          const rest: Uint8Array[] = chunks.slice(index).concat(this.#chunks ?? []);
+          this.#chunks = rest;
+          this.#bufferedBytes = rest.reduce((sum, chunk) => sum + chunk.length, 0);
+          break;
+        }
+        sink.data(chunks[index] as Uint8Array);
+      }
+      chunks = this.#chunks;
+    }
+    if (this.#chunks) return;
+    this.#stopWatching();
+    if (this.hasEnded) this.#deliverEnd();
+    else if (this.#sourcePaused) {
+      this.#sourcePaused = false;
+      this.#source?.resume();
+    }
+  }
+
+  #finish(error: unknown): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.error = error;
+    this.#source = null;
+    this.#stopWatching();
+    // An error overtakes bytes that wait for a paused reader: they would belong to an incomplete message.
+    if (this.#sink && (error !== null || !this.#chunks)) this.#deliverEnd();
+    this.#release();
+    const listeners = this.#endListeners;
+    this.#endListeners = null;
+    if (listeners) for (const listener of listeners) listener(error);
+  }
+
+  #deliverEnd(): void {
+    if (this.#delivered) return;
+    this.#delivered = true;
+    if (this.error === null) this.#sink?.end(this.trailers);
+    else this.#sink?.fail(this.error);
+  }
+
+  #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    const listeners = this.#releaseListeners;
+    this.#releaseListeners = null;
+    if (listeners) for (const listener of listeners) listener();
+  }
+
+  #watchReader(): void {
+    const deadlines = this.#deadlines as Deadlines;
+    this.#stall = deadlines.add(SLOW_READER_MS, () => {
+      this.#release();
+      this.#stall = this.#cutAbandoned ? deadlines.add(ABANDONED_MS - SLOW_READER_MS, () => this.#cut()) : null;
+    });
+  }
+
+  #cut(): void {
+    this.abandon(
+      new MeshError("body_abandoned", `the response body was not read for ${ABANDONED_MS / 1000} s while bytes were waiting; it was cut`),
+    );
+  }
+
+  #stopWatching(): void {
+    if (this.#stall) this.#deadlines?.remove(this.#stall);
+    this.#stall = null;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Attempt, AttemptOutcome, RequestContext } from "./context.ts";
+
+/** What happened to one call, as plain data. */
+export interface Report {
+  readonly service: string;
+  readonly route: string;
+  readonly backend: string;
+  /** The endpoint of the last try. */
+  readonly endpoint: string;
+  readonly attempts: readonly AttemptReport[];
+  /** Where the policies in force came from: file and line, or the source's name. */
+  readonly policyFrom: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface AttemptReport {
+  readonly endpoint: string;
+  /** `200`, or how it failed. */
+  readonly outcome: AttemptOutcome | `${number}`;
+  readonly ms: number;
+  readonly why: string;
+}
+
+export function reportOf(context: RequestContext): Report {
+  const { attempts } = context;
+  return {
+    service: context.service,
+    route: context.route,
+    backend: context.backend,
+    endpoint: attempts.at(-1)?.endpoint ?? "",
+    attempts: attempts.map((attempt) => ({
+      endpoint: attempt.endpoint,
+      outcome: outcomeName(attempt),
+      ms: Math.round(attempt.elapsedMs * 1000) / 1000,
+      why: attempt.why,
+    })),
+    policyFrom: context.policyFrom,
+    tags: { ...context.scope?.tags, ...context.options.tags },
+  };
+}
+
+/** One vocabulary for error, report, access log and command line. */
+export function outcomeName(attempt: Attempt): AttemptOutcome | `${number}` {
+  return attempt.outcome === "response" ? `${attempt.status}` : attempt.outcome;
+}

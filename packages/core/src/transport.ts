@@ -1,0 +1,61 @@
+import type { Handler } from "./layer.ts";
+import type { TlsSettings } from "./model/backend.ts";
+
+/** How an exchange with one endpoint broke. */
+export type TransportFailureKind =
+  /** No connection could be made. */
+  | "connect-failure"
+  /** The peer said that it did not process the request (HTTP/2 REFUSED_STREAM, GOAWAY). */
+  | "refused-stream"
+  /** The connection broke after at least part of the request was written. */
+  | "reset"
+  /** The peer answered something that is not the protocol. */
+  | "protocol-error";
+
+/** What a {@link Channel} rejects with before the head and fails a body with after it. Cancellation rejects with the cancel's reason instead. */
+export class TransportFailure extends Error {
+  override readonly name = "TransportFailure";
+  readonly kind: TransportFailureKind;
+  constructor(kind: TransportFailureKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** Everything that makes two channels different: the same settings share one channel. */
+export interface ChannelSettings {
+  /** `host:port`, `[v6]:port` or `unix:/path`. */
+  readonly address: string;
+  readonly protocol: "http1" | "http2" | "grpc";
+  /** null: plaintext. */
+  readonly tls: TlsSettings | null;
+  /** Most connections to this endpoint; more requests wait. */
+  readonly maxConnections: number;
+  /** Most milliseconds until a connection is established. */
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * The transport's handle to one endpoint under one TLS setting. It may hold many connections; core never pools sockets.
+ *
+ * `send` promises:
+ * - it resolves at the response head; the body follows as a {@link PushBody}, with backpressure in both directions;
+ * - it rejects with a {@link TransportFailure} before the head, or with `request.cancel.reason` as soon as that is cancelled, whether
+ *   the request is queued, connecting, being sent, or waiting; after the head cancellation fails the body with that reason;
+ * - it sets `request.attempt.wasSent` before the first byte is written and `reusedConnection` if that connection had carried a complete exchange;
+ * - it sends `request.authority` as the authority, and never changes a header the request has.
+ */
+export interface Channel {
+  readonly send: Handler;
+  /** Connections open now, for `inspect()`. */
+  connections(): number;
+  /** Takes no new requests, lets those in flight finish, then frees everything. Idempotent. */
+  close(): Promise<void>;
+  /** Cuts what is in flight. */
+  destroy(reason: Error): void;
+}
+
+/** Opens channels. Opening does no I/O; the first `send` connects. */
+export interface Transport {
+  open(settings: ChannelSettings): Channel;
+}
