@@ -1,0 +1,38 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Every file that Node loads for `import "<specifier>"`, by import or require, built-in modules left out. */
+function loadedBy(specifier: string): readonly string[] {
+  const script = `
+    import { registerHooks } from "node:module";
+    const urls = [];
+    registerHooks({ load(url, context, next) { urls.push(url); return next(url, context); } });
+    await import(${JSON.stringify(specifier)});
+    console.log(JSON.stringify(urls));
+  `;
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: root, encoding: "utf8" });
+  return (JSON.parse(output) as string[]).filter((url) => url.startsWith("file:"));
+}
+
+function thirdParties(urls: readonly string[]): readonly string[] {
+  const names = urls.map((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1]);
+  return [...new Set(names.filter((name) => name !== undefined))].sort();
+}
+
+test('`import "@heddle/core"` loads nothing of others but the OpenTelemetry API', () => {
+  const urls = loadedBy("@heddle/core");
+  expect(urls.some((url) => url.endsWith("/packages/core/dist/index.js"))).toBe(true);
+  expect(thirdParties(urls).filter((name) => name !== "@opentelemetry/api")).toEqual([]);
+});
+
+test('`import "heddle"` adds undici alone', () => {
+  expect(thirdParties(loadedBy("heddle")).filter((name) => name !== "@opentelemetry/api" && name !== "undici")).toEqual([]);
+});
+
+test("the listing sees what is required late, so that its silence means something", () => {
+  expect(thirdParties(loadedBy("yaml"))).toEqual(["yaml"]);
+  expect(thirdParties(loadedBy("pino"))).toContain("pino");
+});
