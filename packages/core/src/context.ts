@@ -43,8 +43,9 @@ export class Attempt {
   elapsedMs = 0;
   /** In words, why it ended as it did or why it was not the last. */
   why = "";
-  /** At least one byte of this try was written to a connection. */
-  wasSent = false;
+  /** Called when it leaves the queue for a connection; the limits count what waits. */
+  onSent: (() => void) | null = null;
+  #wasSent = false;
   /** It travelled on a connection that had carried a complete exchange before. */
   reusedConnection = false;
   /** The decision came more than 100 ms late because the event loop was blocked: not held against the endpoint. */
@@ -53,6 +54,16 @@ export class Attempt {
   constructor(number: number, startedAt: number) {
     this.number = number;
     this.startedAt = startedAt;
+  }
+
+  /** At least one byte of this try was, or may have been, written to a connection. Set by the transport. */
+  get wasSent(): boolean {
+    return this.#wasSent;
+  }
+
+  set wasSent(value: boolean) {
+    this.#wasSent = value;
+    if (value) this.onSent?.();
   }
 }
 
@@ -77,6 +88,10 @@ export class RequestContext {
   /** Monotonic milliseconds; Infinity without one. */
   deadlineAt: number = Number.POSITIVE_INFINITY;
   readonly attempts: Attempt[] = [];
+  /** Inbound only: who called, as the listener knows it (a remote address); empty otherwise. For the access log. */
+  peer = "";
+  /** Of the span that was made for it, 32 hex digits; empty where there is none. For the access log. */
+  traceId = "";
   /** Inbound only: the application, which answers what no layer did. */
   app: Handler | null = null;
 

@@ -45,6 +45,8 @@ export class PushBody {
   #isReleased = false;
   #deadlines: Deadlines | null = null;
   #stall: DeadlineEntry | null = null;
+  #translate: ((error: unknown) => unknown) | null = null;
+  #cutAbandoned = true;
 
   constructor(source: BodySource | null) {
     this.#source = source;
@@ -120,6 +122,12 @@ export class PushBody {
 
   // The mesh's side
 
+  /** Replaces the transport's error, now or when it comes, by one that says where it happened. */
+  translateError(translate: (error: unknown) => unknown): void {
+    if (!this.hasEnded) this.#translate = translate;
+    else if (this.error !== null) this.error = translate(this.error);
+  }
+
   /** Calls back when the body has ended: null, or the error. Runs at once if it already has. */
   whenEnd(listener: Listener): void {
     if (this.hasEnded) listener(this.error);
@@ -141,7 +149,6 @@ export class PushBody {
     this.#cutAbandoned = cutAbandoned;
     if (this.#chunks) this.#watchReader();
   }
-  #cutAbandoned = true;
 
   #flush(): void {
     const sink = this.#sink as BodySink;
@@ -172,7 +179,7 @@ export class PushBody {
   #finish(error: unknown): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    this.error = error;
+    this.error = error !== null && this.#translate ? this.#translate(error) : error;
     this.#source = null;
     this.#stopWatching();
     // An error overtakes bytes that wait for a paused reader: they would belong to an incomplete message.
@@ -180,7 +187,7 @@ export class PushBody {
     this.#release();
     const listeners = this.#endListeners;
     this.#endListeners = null;
-    if (listeners) for (const listener of listeners) listener(error);
+    if (listeners) for (const listener of listeners) listener(this.error);
   }
 
   #deliverEnd(): void {

@@ -1,0 +1,112 @@
+import type { Clock } from "../clock.ts";
+import type { Channel, ChannelSettings, Transport } from "../transport.ts";
+
+/** Unused this long, a channel is closed; the next request opens a new one. */
+const IDLE_MS = 5 * 60_000;
+
+/** A claim on the channel of an address under certain settings; shared by every backend that has the same endpoint. */
+export interface ChannelLease {
+  readonly settings: ChannelSettings;
+  /** The open channel; opens it on first use. */
+  channel(now: number): Channel;
+  /** Connections open now. */
+  connections(): number;
+  release(): void;
+}
+
+interface Entry {
+  readonly settings: ChannelSettings;
+  channel: Channel | null;
+  leases: number;
+  usedAt: number;
+}
+
+/**
+ * All channels of a mesh, by address, protocol and TLS settings. A configuration change costs no connection to an endpoint that
+ * stays: a channel that nobody holds is closed only when its address has left the configuration, or after a long idle time.
+ */
+export class Channels {
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #closing = new Set<Channel>();
+
+  constructor(transport: Transport, clock: Clock) {
+    this.#transport = transport;
+    this.#clock = clock;
+  }
+
+  lease(settings: ChannelSettings): ChannelLease {
+    const key = JSON.stringify([settings.address, settings.protocol, settings.tls, settings.maxConnections, settings.connectTimeoutMs]);
+    let entry = this.#entries.get(key);
+    if (!entry) {
+      entry = { settings, channel: null, leases: 0, usedAt: this.#clock.now() };
+      this.#entries.set(key, entry);
+    }
+    return this.#leaseOf(entry);
+  }
+
+  #leaseOf(entry: Entry): ChannelLease {
+    entry.leases++;
+    let isReleased = false;
+    return {
+      settings: entry.settings,
+      channel: (now) => {
+        entry.usedAt = now;
+        entry.channel ??= this.#transport.open(entry.settings);
+        return entry.channel;
+      },
+      connections: () => entry.channel?.connections() ?? 0,
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        entry.leases--;
+      },
+    };
+  }
+
+  /** Closes what is no longer needed: unheld channels of addresses that are gone, and those that nothing used for a long time. */
+  sweep(isKnown: (address: string) => boolean): void {
+    const now = this.#clock.now();
+    for (const [key, entry] of this.#entries) {
+      const isIdle = now - entry.usedAt >= IDLE_MS && (entry.channel?.connections() ?? 0) === 0;
+      if (entry.leases > 0) {
+        if (isIdle) this.#close(entry);
+      } else if (isIdle || !isKnown(entry.settings.address) || this.#isReplaced(entry)) {
+        this.#entries.delete(key);
+        this.#close(entry);
+      }
+    }
+  }
+
+  /** Another channel to the same address is in use: this one has old settings. */
+  #isReplaced(entry: Entry): boolean {
+    for (const other of this.#entries.values()) {
+      if (other !== entry && other.leases > 0 && other.settings.address === entry.settings.address) return true;
+    }
+    return false;
+  }
+
+  #close(entry: Entry): void {
+    const { channel } = entry;
+    entry.channel = null;
+    if (!channel) return;
+    this.#closing.add(channel);
+    // A channel that fails to close has nothing left to serve; destroy() frees it with the mesh.
+    const forget = () => this.#closing.delete(channel);
+    channel.close().then(forget, forget);
+  }
+
+  /** Lets what is in flight finish. */
+  async close(): Promise<void> {
+    for (const entry of this.#entries.values()) this.#close(entry);
+    await Promise.allSettled([...this.#closing].map((channel) => channel.close()));
+  }
+
+  destroy(reason: Error): void {
+    for (const entry of this.#entries.values()) if (entry.channel) this.#closing.add(entry.channel);
+    this.#entries.clear();
+    for (const channel of this.#closing) channel.destroy(reason);
+    this.#closing.clear();
+  }
+}

@@ -1,0 +1,86 @@
+import type { OutlierConfig } from "../model/backend.ts";
+import type { Endpoint } from "../model/endpoint-set.ts";
+import { EndpointState } from "./endpoint.ts";
+import { recordOutcome } from "./outlier.ts";
+
+/** How long an endpoint that said it drains is left alone before it is probed. */
+const DRAINING_MS = 10_000;
+
+/** The endpoints of one backend with their state. Reconciled when the configuration changes, never rebuilt. */
+export class EndpointStates {
+  all: readonly EndpointState[] = [];
+  #ready: readonly EndpointState[] = [];
+  /** The earliest time at which the ready ones change without anything happening. */
+  #nextReturnAt: number = Number.POSITIVE_INFINITY;
+  #outlier: OutlierConfig | null;
+
+  constructor(outlier: OutlierConfig | null) {
+    this.#outlier = outlier;
+  }
+
+  configure(outlier: OutlierConfig | null): void {
+    this.#outlier = outlier;
+  }
+
+  /** Returns the states that left. A state is kept for the same address and uid. */
+  update(endpoints: readonly Endpoint[], now: number): readonly EndpointState[] {
+    const old = new Map(this.all.map((state) => [keyOf(state.endpoint), state]));
+    this.all = endpoints.map((endpoint) => {
+      const key = keyOf(endpoint);
+      const state = old.get(key);
+      old.delete(key);
+      if (!state) return new EndpointState(endpoint, now);
+      state.endpoint = endpoint;
+      return state;
+    });
+    this.#rebuild(now);
+    return [...old.values()];
+  }
+
+  /** Endpoints for new requests: neither ejected nor draining. All of them if none is left, because a guess beats a certain failure (panic). */
+  candidates(now: number): readonly EndpointState[] {
+    if (now >= this.#nextReturnAt) this.#rebuild(now);
+    return this.#ready.length > 0 ? this.#ready : this.all;
+  }
+
+  record(state: EndpointState, isFailure: boolean, now: number): void {
+    if (this.#outlier === null) {
+      if (isFailure) state.failures++;
+      return;
+    }
+    const ejected = this.all.length - this.#ready.length;
+    if (recordOutcome(state, isFailure, this.#outlier, { total: this.all.length, ejected }, now)) this.#rebuild(now);
+  }
+
+  /** The endpoint said that it takes no new work. */
+  drain(state: EndpointState, now: number): void {
+    if (state.status === "draining") return;
+    state.status = "draining";
+    state.returnsAt = now + DRAINING_MS;
+    this.#rebuild(now);
+  }
+
+  #rebuild(now: number): void {
+    const ready: EndpointState[] = [];
+    let next = Number.POSITIVE_INFINITY;
+    for (const state of this.all) {
+      if ((state.status === "ejected" || state.status === "draining") && now >= state.returnsAt) makeHalfOpen(state);
+      if (state.status === "ready" || state.status === "half-open") {
+        if (state.endpoint.health === "healthy" || state.endpoint.health === "unknown") ready.push(state);
+      } else next = Math.min(next, state.returnsAt);
+    }
+    this.#ready = ready;
+    this.#nextReturnAt = next;
+  }
+}
+
+function keyOf(endpoint: Endpoint): string {
+  return endpoint.uid === "" ? endpoint.address : `${endpoint.address} ${endpoint.uid}`;
+}
+
+/** The penalty that the failures left on the estimate would keep the probe away. */
+function makeHalfOpen(state: EndpointState): void {
+  state.status = "half-open";
+  state.consecutiveFailures = 0;
+  state.estimateMs = Number.NaN;
+}

@@ -1,0 +1,76 @@
+import type { Endpoint } from "../model/endpoint-set.ts";
+import type { ChannelLease } from "./channels.ts";
+
+/** One exchange in flight; a link in its endpoint's list, oldest first. */
+export interface Exchange {
+  readonly startedAt: number;
+  previous: Exchange | null;
+  next: Exchange | null;
+  isReleased: boolean;
+}
+
+export type EndpointStatus = "ready" | "ejected" | "half-open" | "draining";
+
+/**
+ * What a backend knows about one of its endpoints. Stands beside the configuration and survives it: keyed by address, and uid where
+ * the source has one.
+ */
+export class EndpointState {
+  /** As configured now; replaced when its weight or labels change. */
+  endpoint: Endpoint;
+  readonly address: string;
+  inFlight = 0;
+  oldest: Exchange | null = null;
+  #newest: Exchange | null = null;
+
+  /** Peak-EWMA estimate in milliseconds, and when it was made; NaN before the first sample. */
+  estimateMs: number = Number.NaN;
+  estimateAt = 0;
+
+  status: EndpointStatus = "ready";
+  consecutiveFailures = 0;
+  /** Grows with each ejection, decays while healthy: multiplies the next one. */
+  ejectionMultiplier = 0;
+  /** When an ejected or draining endpoint may be probed. */
+  returnsAt = 0;
+  /** When it last became ready. */
+  readySince: number;
+
+  requests = 0;
+  failures = 0;
+  ejections = 0;
+  lease: ChannelLease | null = null;
+
+  constructor(endpoint: Endpoint, now: number) {
+    this.endpoint = endpoint;
+    this.address = endpoint.address;
+    this.readySince = now;
+  }
+
+  /** Half-open with its one probe under way: takes nothing else. */
+  get isProbed(): boolean {
+    return this.status === "half-open" && this.inFlight > 0;
+  }
+
+  begin(now: number): Exchange {
+    const exchange: Exchange = { startedAt: now, previous: this.#newest, next: null, isReleased: false };
+    if (this.#newest) this.#newest.next = exchange;
+    else this.oldest = exchange;
+    this.#newest = exchange;
+    this.inFlight++;
+    this.requests++;
+    return exchange;
+  }
+
+  /** Ends the load of an exchange; idempotent. */
+  release(exchange: Exchange): void {
+    if (exchange.isReleased) return;
+    exchange.isReleased = true;
+    const { previous, next } = exchange;
+    if (previous) previous.next = next;
+    else this.oldest = next;
+    if (next) next.previous = previous;
+    else this.#newest = previous;
+    this.inFlight--;
+  }
+}

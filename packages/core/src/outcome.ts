@@ -1,0 +1,83 @@
+import type { Attempt, AttemptOutcome } from "./context.ts";
+import { MeshError } from "./errors.ts";
+import type { TransportFailureKind } from "./transport.ts";
+import { TransportFailure } from "./transport.ts";
+
+/** What a finished try says about its endpoint and backend. `neutral`: nothing (the caller left, the mesh refused, our own event loop was late). */
+export type Verdict = "success" | "failure" | "neutral";
+
+/** The one classifier of breaker, outlier detection and metrics: 5xx, connect failure, reset, protocol error and timeouts are failures. */
+export function verdictOf(attempt: Attempt): Verdict {
+  switch (attempt.outcome) {
+    case "response":
+      return attempt.status >= 500 ? "failure" : "success";
+    case "connect-failure":
+    case "refused-stream":
+    case "reset":
+    case "protocol-error":
+      return "failure";
+    case "attempt-timeout":
+    case "deadline":
+      return attempt.wasLate ? "neutral" : "failure";
+    case "pending":
+    case "cancelled":
+    case "breaker-open":
+    case "overloaded":
+    case "no-endpoint":
+    case "failed":
+      return "neutral";
+    default:
+      return attempt.outcome satisfies never;
+  }
+}
+
+/** The name of a failure before or after the head. */
+export function outcomeOfError(error: unknown, isCancelled: boolean): AttemptOutcome {
+  if (error instanceof TransportFailure) return error.kind;
+  if (error instanceof MeshError) {
+    switch (error.code) {
+      case "attempt_timeout":
+        return "attempt-timeout";
+      case "deadline_exceeded":
+        return "deadline";
+      case "breaker_open":
+        return "breaker-open";
+      case "overloaded":
+        return "overloaded";
+      case "no_endpoint":
+        return "no-endpoint";
+      case "connect_failed":
+        return "connect-failure";
+      case "connection_reset":
+        return "reset";
+      case "protocol_error":
+        return "protocol-error";
+      default:
+        return "failed";
+    }
+  }
+  return isCancelled ? "cancelled" : "failed";
+}
+
+/** A deadline that was noticed later than this, because the event loop was blocked, says nothing about the endpoint. */
+export const LATE_MS = 100;
+
+const CODES: Readonly<Record<TransportFailureKind, "connect_failed" | "connection_reset" | "protocol_error">> = {
+  "connect-failure": "connect_failed",
+  "refused-stream": "connection_reset",
+  reset: "connection_reset",
+  "protocol-error": "protocol_error",
+};
+
+const WORDS: Readonly<Record<TransportFailureKind, string>> = {
+  "connect-failure": "could not connect to",
+  "refused-stream": "refused unprocessed by",
+  reset: "connection broken by",
+  "protocol-error": "not understood: answer of",
+};
+
+/** Puts the endpoint into a transport's failure; every other error passes unchanged. */
+export function atEndpoint(error: unknown, what: string, address: string): unknown {
+  if (!(error instanceof TransportFailure)) return error;
+  return new MeshError(CODES[error.kind], `${what}: ${WORDS[error.kind]} ${address}: ${error.message}`, { cause: error });
+}

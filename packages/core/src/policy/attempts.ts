@@ -1,0 +1,152 @@
+import { sleep } from "../cancel.ts";
+import type { Clock } from "../clock.ts";
+import { Attempt } from "../context.ts";
+import type { Deadlines } from "../deadlines.ts";
+import { discard } from "../discard.ts";
+import type { Layer } from "../layer.ts";
+import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse } from "../message.ts";
+import type { RetryConfig } from "../model/route.ts";
+import { outcomeOfError } from "../outcome.ts";
+import type { Random } from "../random.ts";
+import { backoffMs } from "./backoff.ts";
+import { type Replay, replayOf } from "./replay.ts";
+import { decideRetry, type RetryDecision } from "./retry.ts";
+import { retryAfterMs } from "./retry-after.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+
+export interface AttemptsDependencies {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly random: Random;
+}
+
+/**
+ * The one driver of tries. After each try it asks the retry policy; budget, backoff, replay and the record of attempts are its own.
+ * The commit point is the response head: what is returned from here is never tried again.
+ * `off`: one try, and not even transparent retries.
+ */
+export function attempts(config: RetryConfig | "off" | null, budget: RetryBudget, dependencies: AttemptsDependencies): Layer {
+  const { clock } = dependencies;
+  return (next) => (request) => {
+    budget.deposit(clock.now());
+    if (config === "off" || request.context.options.retry === false) return next(firstTry(request, clock));
+    return new Tries(request, config, budget, dependencies).run(next);
+  };
+}
+
+function firstTry(request: MeshRequest, clock: Clock): MeshRequest {
+  return derive(request, beginTry(request, clock));
+}
+
+/** A new entry in the request's record, and the headers that tell the receiver which try this is and how long it has. */
+function beginTry(request: MeshRequest, clock: Clock): { attempt: Attempt; headers: HeaderMap } {
+  const { context } = request;
+  const attempt = new Attempt(context.attempts.length + 1, clock.now());
+  attempt.backend = context.backend;
+  context.attempts.push(attempt);
+  if (attempt.number === 1 && context.deadlineAt === Number.POSITIVE_INFINITY) return { attempt, headers: request.headers };
+  const headers = copyHeaders(request.headers);
+  if (attempt.number > 1) headers["x-envoy-attempt-count"] = String(attempt.number);
+  if (context.deadlineAt !== Number.POSITIVE_INFINITY) {
+    headers["x-envoy-expected-rq-timeout-ms"] = String(Math.max(1, Math.floor(context.deadlineAt - attempt.startedAt)));
+  }
+  return { attempt, headers };
+}
+
+/** The tries of one request. */
+class Tries {
+  readonly #request: MeshRequest;
+  readonly #config: RetryConfig | null;
+  readonly #budget: RetryBudget;
+  readonly #dependencies: AttemptsDependencies;
+  readonly #replay: Replay;
+  #retries = 0;
+  #transparent: string[] | null = null;
+
+  constructor(request: MeshRequest, config: RetryConfig | null, budget: RetryBudget, dependencies: AttemptsDependencies) {
+    this.#request = request;
+    this.#config = config;
+    this.#budget = budget;
+    this.#dependencies = dependencies;
+    this.#replay = replayOf(request.body);
+  }
+
+  async run(next: (request: MeshRequest) => Promise<MeshResponse>): Promise<MeshResponse> {
+    for (;;) {
+      const { attempt, headers } = beginTry(this.#request, this.#dependencies.clock);
+      const tried = derive(this.#request, { attempt, headers, body: this.#replay.next() });
+      let response: MeshResponse | null = null;
+      let failure: unknown = null;
+      try {
+        response = await next(tried);
+        if (isPlainSuccess(response)) return this.#commit(response);
+      } catch (error) {
+        failure = error;
+        if (attempt.outcome === "pending") attempt.outcome = outcomeOfError(error, this.#request.cancel.isCancelled);
+      }
+      const again = await this.#again(attempt, response);
+      if (!again) {
+        if (response) return this.#commit(response);
+        this.#replay.close();
+        throw failure;
+      }
+    }
+  }
+
+  #commit(response: MeshResponse): MeshResponse {
+    response.body.whenEnd(() => this.#replay.close());
+    return response;
+  }
+
+  /** Whether there is another try; returns when it is time for it. The response of a try that will be repeated is discarded. */
+  async #again(attempt: Attempt, response: MeshResponse | null): Promise<boolean> {
+    const { clock, deadlines } = this.#dependencies;
+    if (this.#request.cancel.isCancelled) return false;
+    const decision = this.#decide(attempt, response);
+    attempt.why = decision.why;
+    if (decision.kind === "stop") return false;
+    if (decision.kind === "transparent") {
+      this.#transparent ??= [];
+      this.#transparent.push(attempt.endpoint);
+      return true;
+    }
+    const waitMs = this.#waitMs(decision.atLeastMs);
+    if (clock.now() + waitMs >= this.#request.context.deadlineAt) {
+      attempt.why = "no time left for another try";
+      return false;
+    }
+    if (!this.#budget.withdraw(clock.now())) {
+      attempt.why = "the retry budget is spent";
+      return false;
+    }
+    this.#retries++;
+    if (response) discard(response, deadlines);
+    await sleep(clock, waitMs, this.#request.cancel);
+    return true;
+  }
+
+  #decide(attempt: Attempt, response: MeshResponse | null): RetryDecision {
+    const { context, method } = this.#request;
+    return decideRetry(this.#config, {
+      attempt,
+      method,
+      isReplayable: this.#replay.isReplayable,
+      isDeclaredIdempotent: context.options.idempotent === true,
+      isNested: context.scope?.isRetry === true,
+      retries: this.#retries,
+      transparentRetries: this.#transparent?.length ?? 0,
+      transparentRetriesHere: this.#transparent?.filter((endpoint) => endpoint === attempt.endpoint).length ?? 0,
+      retryAfterMs: response ? retryAfterMs(response.headers, this.#dependencies.clock.wallTime()) : null,
+    });
+  }
+
+  #waitMs(atLeastMs: number): number {
+    const { baseMs, maxMs } = (this.#config as RetryConfig).backoff;
+    return Math.max(atLeastMs, backoffMs(this.#retries + 1, baseMs, maxMs, this.#dependencies.random));
+  }
+}
+
+/** No retry condition can match these, so the policy need not be asked. */
+function isPlainSuccess(response: MeshResponse): boolean {
+  return response.status < 400;
+}

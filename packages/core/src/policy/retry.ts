@@ -1,0 +1,99 @@
+import type { Attempt } from "../context.ts";
+import { IDEMPOTENT_METHODS } from "../model/defaults.ts";
+import type { RetryCondition, RetryConfig } from "../model/route.ts";
+
+/** What the decision is made from. */
+export interface TryFacts {
+  readonly attempt: Attempt;
+  readonly method: string;
+  /** The body can be sent again as it was. */
+  readonly isReplayable: boolean;
+  /** The caller says that repeating is safe. */
+  readonly isDeclaredIdempotent: boolean;
+  /** The inbound request this call is made in is itself a retry. */
+  readonly isNested: boolean;
+  /** Counted retries so far. */
+  readonly retries: number;
+  /** Transparent retries so far, of the request and because of this endpoint. */
+  readonly transparentRetries: number;
+  readonly transparentRetriesHere: number;
+  /** What the answer asked for; null: nothing. */
+  readonly retryAfterMs: number | null;
+}
+
+export type RetryDecision =
+  /** Repeat at once, outside of maxRetries and budget. */
+  | { readonly kind: "transparent"; readonly why: string }
+  /** Repeat after the backoff, or after `atLeastMs` if that is longer, if the budget allows. */
+  | { readonly kind: "retry"; readonly atLeastMs: number; readonly why: string }
+  | { readonly kind: "stop"; readonly why: string };
+
+export const MAX_TRANSPARENT_RETRIES = 3;
+
+/** Decides after each try that did not succeed whether there is another. Pure: time, budget and sleeping are the driver's. */
+export function decideRetry(config: RetryConfig | null, facts: TryFacts): RetryDecision {
+  const { attempt } = facts;
+  const transparent = transparentReason(config, facts);
+  if (transparent) return { kind: "transparent", why: transparent };
+  if (config === null || config.maxRetries === 0) return stop("no retry policy");
+  if (!config.on.some((condition) => meets(condition, attempt))) return stop("no retry condition met");
+  if (!isSafe(config, facts)) return stop(`${facts.method} is not retried`);
+  if (!facts.isReplayable) return stop("the body cannot be sent again");
+  if (facts.isNested) return stop("the caller is itself a retry");
+  if (facts.retries >= config.maxRetries) return stop(`${facts.retries} of ${config.maxRetries} retries used`);
+  const after = facts.retryAfterMs ?? 0;
+  if (after > config.retryAfterMaxMs) return stop(`Retry-After of ${after}ms is over ${config.retryAfterMaxMs}ms`);
+  return { kind: "retry", atLeastMs: after, why: "retried" };
+}
+
+function stop(why: string): RetryDecision {
+  return { kind: "stop", why };
+}
+
+/**
+ * Nothing was sent, or a kept-alive connection died before a single response byte and the request is idempotent (RFC 9110 9.2.2).
+ * At most one for each endpoint and three for each request, so that these cannot multiply either.
+ */
+function transparentReason(config: RetryConfig | null, facts: TryFacts): string | null {
+  const { attempt } = facts;
+  if (facts.transparentRetries >= MAX_TRANSPARENT_RETRIES || facts.transparentRetriesHere >= 1) return null;
+  const neverProcessed = attempt.outcome === "refused-stream" || (attempt.outcome === "connect-failure" && !attempt.wasSent);
+  if (neverProcessed && facts.isReplayable) return "repeated: nothing was sent";
+  const wentStale = attempt.outcome === "reset" && attempt.reusedConnection;
+  if (wentStale && facts.isReplayable && isSafe(config, facts)) return "repeated: a reused connection had died";
+  return null;
+}
+
+function isSafe(config: RetryConfig | null, facts: TryFacts): boolean {
+  return facts.isDeclaredIdempotent || (config?.methods ?? IDEMPOTENT_METHODS).includes(facts.method);
+}
+
+/**
+ * Envoy's conditions. `reset` is no answer at all, whether the connection broke or the try timed out; `5xx` and `gateway-error`
+ * include what a proxy would have answered 503 or 504 for.
+ */
+function meets(condition: RetryCondition, attempt: Attempt): boolean {
+  const { outcome, status } = attempt;
+  if (typeof condition === "number") return outcome === "response" && status === condition;
+  switch (condition) {
+    case "connect-failure":
+    case "refused-stream":
+      return outcome === condition;
+    case "attempt-timeout":
+      return outcome === "attempt-timeout";
+    case "reset":
+      return outcome === "reset" || outcome === "attempt-timeout";
+    case "retriable-4xx":
+      return outcome === "response" && status === 409;
+    case "gateway-error":
+      return isNoAnswer(attempt) || (outcome === "response" && status >= 502 && status <= 504);
+    case "5xx":
+      return isNoAnswer(attempt) || (outcome === "response" && status >= 500);
+    default:
+      return condition satisfies never;
+  }
+}
+
+function isNoAnswer({ outcome }: Attempt): boolean {
+  return outcome === "connect-failure" || outcome === "refused-stream" || outcome === "reset" || outcome === "attempt-timeout";
+}
