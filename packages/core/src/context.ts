@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Cancel } from "./cancel.ts";
+import type { InboundRequestContext } from "./inbound-request-context.ts";
 import type { Handler } from "./layer.ts";
 
 /** What a caller may set for one call. It narrows what the document allows, never widens it. */
@@ -111,6 +112,8 @@ export interface Scope {
   deadlineAt: number;
   /** The inbound request is itself a retry: calls made in it are not retried, transparent retries aside. */
   readonly isRetry: boolean;
+  /** What `req.mesh` is in the inbound request; null once the exchange is over. */
+  readonly inbound?: InboundRequestContext | null;
 }
 
 const scopes = new AsyncLocalStorage<Scope>();

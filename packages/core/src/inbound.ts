@@ -1,0 +1,55 @@
+import type { Clock } from "./clock.ts";
+import { inboundContext } from "./inbound-context.ts";
+import { inboundDeadline } from "./inbound-deadline.ts";
+import { countInFlight } from "./inbound-in-flight.ts";
+import { requireReady } from "./inbound-ready.ts";
+import { answerRefusals } from "./inbound-refusal.ts";
+import { compose, type Handler, type Layer } from "./layer.ts";
+import type { MeshRequest, MeshResponse } from "./message.ts";
+import type { InboundPolicy } from "./model/inbound-policy.ts";
+
+/** What the inbound stack is made of. Functions are asked at every request: their answers may change while the process runs. */
+export interface InboundDeps {
+  readonly clock: Clock;
+  /** The policy in force for the service of this process; null: none is known. */
+  readonly policy: () => InboundPolicy | null;
+  /** Every source has spoken. */
+  readonly isReady: () => boolean;
+  readonly accessLog: Layer | null;
+  readonly metrics: Layer | null;
+  readonly span: Layer | null;
+  /** Requests being served; counted up and down by the stack. */
+  readonly inFlight: { count: number };
+}
+
+/** The one way in. Requests are made by `startInbound`; the stack rejects only where the application does or the caller left. */
+export function composeInbound(deps: InboundDeps): Handler {
+  return compose(
+    [
+      // Outermost, so that log and metrics below see what refused the request as the error it is.
+      answerRefusals,
+      // Before all that may take time or refuse: `inspect()` counts what is here, whatever becomes of it.
+      countInFlight(deps.inFlight),
+      // Above log and span, which read the trace context; everything below runs in the request's scope.
+      inboundContext(deps.policy),
+      // Above metrics and span: one line for every request, also for one that a layer below fails.
+      deps.accessLog,
+      // Above every layer that refuses: a refusal is an outcome.
+      deps.metrics,
+      // Below log and metrics, which are no part of the work measured; above what the application calls, so that it is their parent.
+      deps.span,
+      // Before any policy is asked: until every source has spoken the policy in force is unknown, and nothing may fail open.
+      requireReady(deps.isReady),
+      // Before all that costs: nobody waits for a request whose deadline has passed. Sets what calls of the application inherit.
+      inboundDeadline(deps.policy, deps.clock),
+    ],
+    callApplication,
+  );
+}
+
+// async, so that an application that throws rejects.
+async function callApplication(request: MeshRequest): Promise<MeshResponse> {
+  const { app } = request.context;
+  if (!app) throw new TypeError("an inbound request must name the application that answers it");
+  return app(request);
+}
