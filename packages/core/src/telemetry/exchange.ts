@@ -1,0 +1,43 @@
+import { meshError } from "../errors.ts";
+import type { MeshRequest, MeshResponse } from "../message.ts";
+import { TransportFailure, type TransportFailureKind } from "../transport.ts";
+
+export type Direction = "outbound" | "inbound";
+
+/** How an exchange ended: the status, or in one word what went wrong. */
+export type Outcome = number | string;
+
+/** Told once, when an exchange is over. `response` is null if it failed before the head; `failure` is null if the body ended as it should. */
+export type Ended = (response: MeshResponse | null, failure: unknown) => void;
+
+/** Passes a reply on and calls back when it is over: at the end of its body, or when there is none to come. `ended` must not throw. */
+export function whenOver(reply: Promise<MeshResponse>, ended: Ended): Promise<MeshResponse> {
+  return reply.then(
+    (response) => {
+      response.body.whenEnd((failure) => ended(response, failure));
+      return response;
+    },
+    (failure: unknown) => {
+      ended(null, failure);
+      throw failure;
+    },
+  );
+}
+
+/** The status of an exchange that ended well, else a MeshError code, `cancelled`, or `failed`. One vocabulary for counters, log and spans. */
+export function outcomeOf(direction: Direction, request: MeshRequest, response: MeshResponse | null, failure: unknown): Outcome {
+  if (response !== null && failure === null) return response.status;
+  const code = meshError(failure)?.code;
+  if (code !== undefined) return code;
+  if (failure instanceof TransportFailure) return CODES[failure.kind];
+  if (request.cancel.isCancelled || request.context.cancel.isCancelled) return "cancelled";
+  // What breaks a body that a server sent has a name above; anything else is the reason with which its reader gave it up.
+  return response !== null && direction === "outbound" ? "cancelled" : "failed";
+}
+
+const CODES: Readonly<Record<TransportFailureKind, string>> = {
+  "connect-failure": "connect_failed",
+  "refused-stream": "connection_reset",
+  reset: "connection_reset",
+  "protocol-error": "protocol_error",
+};

@@ -1,0 +1,91 @@
+import { Cancel } from "../../packages/core/src/cancel.ts";
+import type { Clock } from "../../packages/core/src/clock.ts";
+import { Attempt, type CallOptions, RequestContext, type Scope } from "../../packages/core/src/context.ts";
+import type { Handler } from "../../packages/core/src/layer.ts";
+import type { MeshRequest, MeshResponse } from "../../packages/core/src/message.ts";
+import { PushBody } from "../../packages/core/src/push-body.ts";
+
+/** Time that a test sets. Telemetry measures and never waits, so no timers. */
+export interface SettableClock extends Clock {
+  nowMs: number;
+}
+
+export function settableClock(): SettableClock {
+  return {
+    nowMs: 0,
+    now() {
+      return this.nowMs;
+    },
+    wallTime() {
+      return 1_767_225_600_000 + this.nowMs;
+    },
+    setTimer() {
+      throw new Error("telemetry does not wait");
+    },
+    clearTimer() {},
+  };
+}
+
+export interface RequestFacts extends Partial<Omit<MeshRequest, "context" | "cancel">> {
+  readonly options?: CallOptions;
+  readonly scope?: Scope | null;
+  readonly startedAt?: number;
+}
+
+/** A complete request; a test names what it is about. */
+export function requestWith(facts: RequestFacts = {}): MeshRequest {
+  const { options = {}, scope = null, startedAt = 0, ...message } = facts;
+  const cancel = new Cancel();
+  return {
+    method: "GET",
+    scheme: "http",
+    authority: "reviews",
+    path: "/api/7",
+    headers: Object.assign(Object.create(null), { accept: "*/*" }),
+    body: null,
+    attempt: null,
+    ...message,
+    context: new RequestContext(startedAt, options, cancel, scope),
+    cancel,
+  };
+}
+
+export interface AttemptFacts {
+  readonly number?: number;
+  readonly endpoint?: string;
+  readonly why?: string;
+}
+
+/** Adds a try to the request's record. */
+export function tried(request: MeshRequest, facts: AttemptFacts = {}): Attempt {
+  const attempt = new Attempt(facts.number ?? request.context.attempts.length + 1, 0);
+  attempt.endpoint = facts.endpoint ?? "127.0.0.1:9081";
+  attempt.backend = "reviews";
+  attempt.why = facts.why ?? "";
+  request.context.attempts.push(attempt);
+  return attempt;
+}
+
+export function scopeWith(traceparent: string | null, tracestate?: string): Scope {
+  return {
+    trace: traceparent === null ? null : { traceparent, tracestate },
+    tags: null,
+    deadlineAt: Number.POSITIVE_INFINITY,
+    isRetry: false,
+  };
+}
+
+/** A handler that answers with a body the test ends, and remembers what it was sent. */
+export function answering(status = 200, headers: MeshResponse["headers"] = {}): { handler: Handler; body: PushBody; sent: MeshRequest[] } {
+  const body = new PushBody(null);
+  const sent: MeshRequest[] = [];
+  const handler: Handler = (request) => {
+    sent.push(request);
+    return Promise.resolve({ status, headers, body });
+  };
+  return { handler, body, sent };
+}
+
+export function failing(error: unknown): Handler {
+  return () => Promise.reject(error);
+}
