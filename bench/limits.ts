@@ -1,0 +1,22 @@
+import type { SuiteName } from "./suites.ts";
+
+/** What a row must reach, and what it aims at. From the table in "Speed the design must reach" of the architecture. */
+export interface Limit {
+  readonly suite: SuiteName;
+  readonly variant: string;
+  /** `micros`: the value itself; `ratio`: to the base of the same comparison. */
+  readonly judged: "micros" | "ratio";
+  readonly goal: number;
+  readonly limit: number;
+}
+
+export const LIMITS: readonly Limit[] = [
+  { suite: "stub", variant: "mesh", judged: "micros", goal: 1.5, limit: 3 },
+  { suite: "request", variant: "mesh.request", judged: "ratio", goal: 0.9, limit: 1.05 },
+  { suite: "dispatcher", variant: "undici.request, mesh.dispatcher", judged: "ratio", goal: 1.05, limit: 1.1 },
+  { suite: "fetch", variant: "mesh.fetch", judged: "ratio", goal: 1, limit: 1.05 },
+];
+
+export function limitOf(suite: SuiteName, variant: string): Limit | undefined {
+  return LIMITS.find((limit) => limit.suite === suite && limit.variant === variant);
+}

@@ -1,0 +1,95 @@
+import { performance } from "node:perf_hooks";
+import { Contestant } from "./contestant.ts";
+import { limitOf } from "./limits.ts";
+import type { Fact, SlotResult } from "./protocol.ts";
+import type { Servers } from "./servers.ts";
+import { bootstrap, halfWidth } from "./statistics.ts";
+import type { Comparison } from "./suites.ts";
+
+/** An interval narrower than this, to each side, ends the rounds. */
+const NARROW = 0.04;
+const FEWEST_ROUNDS = 3;
+/** Before this many rounds an interval says little, however narrow. */
+const ROUNDS_BEFORE_NARROW = 20;
+const MOST_ROUNDS = 2_000;
+/** The interval is looked at every so many rounds: looking costs time on the cores that are measured. */
+const ROUNDS_BETWEEN_LOOKS = 5;
+
+/** One slot of each variant, by name. */
+export type Round = ReadonlyMap<string, SlotResult>;
+
+export interface Measurement {
+  readonly comparison: Comparison;
+  readonly rounds: readonly Round[];
+  /** What must hold of each variant, by name. */
+  readonly facts: ReadonlyMap<string, readonly Fact[]>;
+  readonly elapsedMs: number;
+}
+
+/** Measures the variants of a comparison against each other for at most `budgetMs`, then checks that each did what it was to do. */
+export async function measure(comparison: Comparison, servers: Servers | null, budgetMs: number): Promise<Measurement> {
+  const startedAt = performance.now();
+  const contestants: Contestant[] = [];
+  try {
+    for (const [index, variant] of comparison.variants.entries()) {
+      const path = `/bench/${comparison.suite}-${comparison.concurrency}-${index}`;
+      contestants.push(await Contestant.open(variant, path, comparison.needsServers ? servers : null));
+    }
+    await warmUp(contestants, comparison, budgetMs);
+    const rounds = await runRounds(contestants, comparison, startedAt + budgetMs);
+    const elapsedMs = performance.now() - startedAt;
+    const facts = new Map<string, readonly Fact[]>();
+    for (const contestant of contestants) facts.set(contestant.name, await contestant.facts());
+    return { comparison, rounds, facts, elapsedMs };
+  } finally {
+    await Promise.all(contestants.map((contestant) => contestant.close()));
+  }
+}
+
+/** Compilers must have settled before the first round: a tenth of the time, at most two seconds for each variant. */
+async function warmUp(contestants: readonly Contestant[], { concurrency }: Comparison, budgetMs: number): Promise<void> {
+  const durationMs = Math.min(2_000, budgetMs / 10);
+  for (const contestant of contestants) await contestant.slot({ concurrency, durationMs });
+}
+
+async function runRounds(contestants: readonly Contestant[], comparison: Comparison, endsAt: number): Promise<readonly Round[]> {
+  const rounds: Round[] = [];
+  while (rounds.length < MOST_ROUNDS) {
+    rounds.push(await runRound(contestants, comparison, rounds.length));
+    if (rounds.length < FEWEST_ROUNDS) continue;
+    if (performance.now() >= endsAt) break;
+    if (rounds.length >= ROUNDS_BEFORE_NARROW && rounds.length % ROUNDS_BETWEEN_LOOKS === 0 && areNarrow(comparison, rounds)) break;
+  }
+  return rounds;
+}
+
+/** A B C, then B C A, then C A B: no variant always follows the same other one, or always comes first. */
+async function runRound(contestants: readonly Contestant[], comparison: Comparison, number: number): Promise<Round> {
+  const order = { concurrency: comparison.concurrency, durationMs: comparison.slotMs };
+  const round = new Map<string, SlotResult>();
+  for (let step = 0; step < contestants.length; step++) {
+    const contestant = contestants[(number + step) % contestants.length] as Contestant;
+    round.set(contestant.name, await contestant.slot(order));
+  }
+  return round;
+}
+
+/** Every row with a limit, or where there is none, every row. */
+function areNarrow(comparison: Comparison, rounds: readonly Round[]): boolean {
+  const others = comparison.variants.filter(({ name }) => name !== comparison.base);
+  const judged = others.filter(({ name }) => limitOf(comparison.suite, name));
+  return (judged.length > 0 ? judged : others).every(({ name }) => {
+    return halfWidth(bootstrap(figures(rounds, name, comparison.base))) <= NARROW;
+  });
+}
+
+/** Client CPU per request of a variant in each round: in microseconds, or as a ratio to the base in the same round. */
+export function figures(rounds: readonly Round[], variant: string, base: string | null): readonly number[] {
+  return rounds.map((round) => microsOf(round, variant) / (base === null ? 1 : microsOf(round, base)));
+}
+
+function microsOf(round: Round, variant: string): number {
+  const slot = round.get(variant);
+  if (!slot || slot.requests === 0) throw new Error(`a round without a request of ${variant}`);
+  return slot.cpuMicros / slot.requests;
+}

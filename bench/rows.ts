@@ -1,0 +1,72 @@
+import { limitOf } from "./limits.ts";
+import { figures, type Measurement, type Round } from "./measure.ts";
+import type { SlotResult } from "./protocol.ts";
+import { bootstrap, judge, median, type Verdict } from "./statistics.ts";
+
+/** What is known of one variant after a run; the shape of `--json`. */
+export interface Row {
+  readonly suite: string;
+  readonly variant: string;
+  /** null: judged in `unit`, not as a ratio. */
+  readonly base: string | null;
+  /** Median over the rounds. */
+  readonly value: number;
+  readonly unit: "us CPU per request";
+  /** Median over the rounds of the ratio to the base in the same round; null without a base. */
+  readonly ratio: number | null;
+  /** The 95 % bootstrap interval of `ratio`, or of `value` where there is no ratio. */
+  readonly low: number;
+  readonly high: number;
+  /** `base`: others are compared to it. `compared`: it has no limit. `invalid`: it did not do what it was measured for. */
+  readonly verdict: Verdict | "base" | "compared" | "invalid";
+  readonly goal: number | null;
+  readonly limit: number | null;
+  readonly concurrency: number;
+  readonly rounds: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+export function rowsOf(measurement: Measurement): readonly Row[] {
+  return measurement.comparison.variants.map(({ name }) => rowOf(measurement, name));
+}
+
+function rowOf({ comparison, rounds, facts }: Measurement, variant: string): Row {
+  const { suite, base, concurrency } = comparison;
+  const limit = limitOf(suite, variant);
+  const interval = bootstrap(figures(rounds, variant, base));
+  const isValid = (facts.get(variant) ?? []).every(({ holds }) => holds);
+  const verdict = variant === base ? "base" : limit ? judge(interval, limit.limit) : "compared";
+  return {
+    suite,
+    variant,
+    base,
+    value: rounded(median(figures(rounds, variant, null))),
+    unit: "us CPU per request",
+    ratio: base === null ? null : rounded(interval.median),
+    low: rounded(interval.low),
+    high: rounded(interval.high),
+    verdict: isValid ? verdict : "invalid",
+    goal: limit?.goal ?? null,
+    limit: limit?.limit ?? null,
+    concurrency,
+    rounds: rounds.length,
+    requestsPerSecond: Math.round(medianOf(rounds, variant, ({ requests, elapsedMs }) => (requests / elapsedMs) * 1_000) ?? 0),
+    p50Ms: medianOf(rounds, variant, ({ p50Ms }) => p50Ms),
+    p99Ms: medianOf(rounds, variant, ({ p99Ms }) => p99Ms),
+  };
+}
+
+function medianOf(rounds: readonly Round[], variant: string, of: (slot: SlotResult) => number | null): number | null {
+  const values = rounds.map((round) => {
+    const slot = round.get(variant);
+    return slot ? of(slot) : null;
+  });
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? rounded(median(known)) : null;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
+}

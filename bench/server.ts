@@ -1,0 +1,48 @@
+/**
+ * One of the servers: `node server.ts INDEX`. Answers the same 128 bytes and counts requests by path.
+ * `/probe/*` is for checking, outside of every measured slot, that a policy acts: server 0 answers `/probe/flaky` with 503, and no
+ * server answers `/probe/hang`.
+ */
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { ServerAnswer, ServerOrder } from "./protocol.ts";
+import { ANSWER } from "./variant.ts";
+
+const isFaulty = process.argv[2] === "0";
+const byPath: Record<string, { requests: number; unsampled: number }> = Object.create(null);
+
+process.on("disconnect", () => process.exit(0));
+process.on("SIGINT", () => {});
+
+function count(path: string, traceparent: string | string[] | undefined): void {
+  byPath[path] ??= { requests: 0, unsampled: 0 };
+  byPath[path].requests++;
+  if (typeof traceparent === "string" && traceparent.endsWith("-00")) byPath[path].unsampled++;
+}
+
+function respond(response: ServerResponse, status: number): void {
+  response.writeHead(status, { "content-type": "application/json", "content-length": ANSWER.length });
+  response.end(ANSWER);
+}
+
+const server = createServer((request, response) => {
+  const path = request.url ?? "";
+  count(path, request.headers.traceparent);
+  if (path === "/probe/hang") return;
+  respond(response, path === "/probe/flaky" && isFaulty ? 503 : 200);
+});
+// Slots of one variant lie seconds apart: its connections must outlive the gaps, or rounds would measure reconnecting.
+server.keepAliveTimeout = 120_000;
+server.headersTimeout = 0;
+server.requestTimeout = 0;
+
+function answer(message: ServerAnswer): void {
+  process.send?.(message);
+}
+
+process.on("message", (order: ServerOrder) => {
+  if (order.kind === "counts") answer({ kind: "counts", byPath });
+});
+server.listen(0, "127.0.0.1", () => {
+  answer({ kind: "listening", address: `127.0.0.1:${(server.address() as AddressInfo).port}` });
+});

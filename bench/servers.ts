@@ -1,0 +1,44 @@
+import { Child } from "./child.ts";
+import type { ServerAnswer, ServerCounts, ServerOrder } from "./protocol.ts";
+
+const PATIENCE_MS = 10_000;
+const HOW_MANY = 3;
+
+type Server = Child<ServerOrder, ServerAnswer>;
+
+/** The upstreams of a run: three processes on loopback, shared by all comparisons, told apart by path. */
+export class Servers {
+  readonly addresses: readonly string[];
+  readonly #children: readonly Server[];
+
+  private constructor(children: readonly Server[], addresses: readonly string[]) {
+    this.#children = children;
+    this.addresses = addresses;
+  }
+
+  static async start(): Promise<Servers> {
+    const started = await Promise.all(
+      Array.from({ length: HOW_MANY }, (_, index) =>
+        Child.start<ServerOrder, ServerAnswer>(`server ${index}`, "./server.ts", [String(index)], PATIENCE_MS),
+      ),
+    );
+    return new Servers(
+      started.map(({ child }) => child),
+      started.map(({ first }) => (first.kind === "listening" ? first.address : "")),
+    );
+  }
+
+  async countsOf(path: string): Promise<ServerCounts> {
+    const counts: Record<string, ServerCounts[string]> = {};
+    for (const [index, child] of this.#children.entries()) {
+      const answer = await child.ask({ kind: "counts" }, PATIENCE_MS);
+      const byPath = answer.kind === "counts" ? answer.byPath : {};
+      counts[this.addresses[index] ?? ""] = byPath[path] ?? { requests: 0, unsampled: 0 };
+    }
+    return counts;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.stop(null)));
+  }
+}

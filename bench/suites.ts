@@ -1,0 +1,98 @@
+export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch"] as const;
+export type SuiteName = (typeof SUITE_NAMES)[number];
+
+export interface ComparedVariant {
+  readonly name: string;
+  /** The file in `variants/`, without its ending. */
+  readonly module: string;
+}
+
+/** Variants that are measured against each other, in interleaved rounds. */
+export interface Comparison {
+  readonly suite: SuiteName;
+  readonly concurrency: number;
+  /** The variant that ratios are taken to; null where rows are judged in microseconds. */
+  readonly base: string | null;
+  readonly variants: readonly ComparedVariant[];
+  /** Of the whole run's time, relative to the others. */
+  readonly share: number;
+  readonly slotMs: number;
+  readonly needsServers: boolean;
+  /** Left out with `--quick`. */
+  readonly isExtra: boolean;
+}
+
+const POOL = { name: "undici Pool.request", module: "pool-request" };
+const AGENT = { name: "undici.request, Agent", module: "agent-request" };
+const AGENT_FETCH = { name: "undici fetch, Agent", module: "agent-fetch" };
+
+export const COMPARISONS: readonly Comparison[] = [
+  {
+    suite: "stub",
+    concurrency: 32,
+    base: null,
+    variants: [
+      { name: "bare async call", module: "stub-bare" },
+      { name: "mesh", module: "stub-mesh" },
+      { name: "mesh, no tracing SDK", module: "stub-mesh-untraced" },
+      { name: "cockatiel retry, breaker, timeout", module: "stub-cockatiel" },
+    ],
+    share: 10,
+    slotMs: 100,
+    needsServers: false,
+    isExtra: false,
+  },
+  {
+    suite: "request",
+    concurrency: 32,
+    base: POOL.name,
+    variants: [
+      POOL,
+      { name: "undici Pool.dispatch, collected", module: "pool-dispatch" },
+      { name: "mesh.request", module: "mesh-request" },
+      { name: "mesh.request, no tracing SDK", module: "mesh-request-untraced" },
+    ],
+    share: 25,
+    slotMs: 200,
+    needsServers: true,
+    isExtra: false,
+  },
+  {
+    suite: "request",
+    concurrency: 1,
+    base: `${POOL.name}, one at a time`,
+    variants: [
+      { name: `${POOL.name}, one at a time`, module: POOL.module },
+      { name: "mesh.request, one at a time", module: "mesh-request" },
+    ],
+    share: 15,
+    slotMs: 200,
+    needsServers: true,
+    isExtra: true,
+  },
+  {
+    suite: "dispatcher",
+    concurrency: 32,
+    base: AGENT.name,
+    variants: [
+      AGENT,
+      { name: "undici.request, mesh.dispatcher", module: "mesh-dispatcher" },
+      { name: "cockatiel, opossum, OpenTelemetry: tuned", module: "hand-wired-tuned" },
+      { name: "cockatiel, opossum, OpenTelemetry: as usually written", module: "hand-wired-usual" },
+    ],
+    share: 30,
+    slotMs: 200,
+    needsServers: true,
+    isExtra: false,
+  },
+  {
+    suite: "fetch",
+    concurrency: 32,
+    base: AGENT_FETCH.name,
+    variants: [AGENT_FETCH, { name: "mesh.fetch", module: "mesh-fetch" }],
+    share: 20,
+    slotMs: 200,
+    needsServers: true,
+    isExtra: false,
+  },
+];

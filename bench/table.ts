@@ -1,0 +1,50 @@
+import type { Row } from "./rows.ts";
+
+const TITLES = [
+  "suite",
+  "variant",
+  "CPU us/request",
+  "ratio to base",
+  "95 % interval",
+  "limit (goal)",
+  "verdict",
+  "p50 ms",
+  "p99 ms",
+  "requests/s",
+];
+
+function cells(row: Row): readonly string[] {
+  const unit = row.base === null ? " us" : "";
+  const isBase = row.verdict === "base";
+  return [
+    row.suite,
+    row.variant,
+    row.value.toFixed(2),
+    row.ratio === null ? "" : row.ratio.toFixed(2),
+    isBase ? "" : `${row.low.toFixed(2)} to ${row.high.toFixed(2)}${unit}`,
+    row.limit === null ? "" : `${row.limit}${unit} (${row.goal})`,
+    isBase || row.verdict === "compared" ? "" : row.verdict,
+    row.p50Ms === null ? "" : row.p50Ms.toFixed(2),
+    row.p99Ms === null ? "" : row.p99Ms.toFixed(2),
+    String(row.requestsPerSecond),
+  ];
+}
+
+/** For people at a terminal. */
+export function textTable(rows: readonly Row[]): string {
+  const lines = [TITLES, ...rows.map(cells)];
+  const widths = TITLES.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export function markdownTable(rows: readonly Row[]): string {
+  const lines = [TITLES, TITLES.map((_, column) => (column < 2 ? "---" : "--:")), ...rows.map(cells)];
+  return lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
+}

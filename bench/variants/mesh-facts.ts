@@ -1,0 +1,141 @@
+import { performance } from "node:perf_hooks";
+import type { InspectedBackend, InspectedEndpoint, Inspection } from "@heddle/core";
+import { ROUTE, SERVICE, TOTAL_MS } from "../document.ts";
+import type { Fact, ServerCount, ServerCounts } from "../protocol.ts";
+
+/** What must be known of a mesh to check that it did what it was measured for. Only public things. */
+export interface MeshUnderTest {
+  inspect(): Inspection;
+  /** The endpoint that answers `/probe/flaky` with 503. */
+  readonly flaky: string;
+  /** The measured request. */
+  call(): Promise<void>;
+  /** A request for another path: the answer's status, or the code of the MeshError. */
+  probe(path: string): Promise<string>;
+}
+
+const BUDGET_RESERVE = 10;
+const DEPOSITS = 300;
+const LEAST_SHARE = 0.05;
+const MOST_FLAKY_PROBES = 500;
+
+/** Checks from `inspect()` and the servers' own counts that each policy of the set acted. Sends probes once the counts are compared. */
+export async function meshFacts(mesh: MeshUnderTest, requests: number, counts: ServerCounts, isTraced: boolean): Promise<readonly Fact[]> {
+  return [
+    countersFact(mesh.inspect(), requests),
+    ...endpointFacts(backendOf(mesh), requests, counts),
+    tracingFact(Object.values(counts), isTraced),
+    await budgetFact(mesh),
+    ...(await flakyFacts(mesh)),
+    await deadlineFact(mesh),
+    inFlightFact(backendOf(mesh)),
+  ];
+}
+
+function backendOf(mesh: MeshUnderTest): InspectedBackend {
+  const backend = mesh.inspect().backends.find(({ name }) => name === SERVICE);
+  if (!backend) throw new Error(`inspect() knows no backend ${SERVICE}`);
+  return backend;
+}
+
+function countersFact({ counters }: Inspection, requests: number): Fact {
+  const ours = counters.filter(({ direction, service }) => direction === "outbound" && service === SERVICE);
+  const good = ours.filter(({ route, outcome }) => route === ROUTE && outcome === "200").reduce((sum, { count }) => sum + count, 0);
+  const all = ours.reduce((sum, { count }) => sum + count, 0);
+  return {
+    name: "metrics: every request was counted once, on its route, as answered",
+    holds: good === requests && all === requests,
+    seen: `${requests} requests, ${good} counted as 200 on ${ROUTE}, ${all} in all`,
+  };
+}
+
+function endpointFacts({ balancer, endpoints }: InspectedBackend, requests: number, counts: ServerCounts): readonly Fact[] {
+  const seen = endpoints.map(({ address, requests, latencyMs }) => {
+    return `${address} ${requests} (server: ${counts[address]?.requests ?? 0}, ${latencyMs.toFixed(3)} ms)`;
+  });
+  return [
+    {
+      name: "peak-ewma: every endpoint took its part, and its latency is known",
+      holds:
+        balancer.includes("peak-ewma") &&
+        endpoints.length === 3 &&
+        endpoints.every((endpoint) => endpoint.requests >= requests * LEAST_SHARE && endpoint.latencyMs > 0),
+      seen: `${balancer}: ${seen.join(", ")}`,
+    },
+    {
+      name: "the endpoints' counts are the servers' counts",
+      holds: endpoints.every((endpoint) => endpoint.requests === counts[endpoint.address]?.requests),
+      seen: seen.join(", "),
+    },
+  ];
+}
+
+function tracingFact(counts: readonly ServerCount[], isTraced: boolean): Fact {
+  const all = counts.reduce((sum, { requests }) => sum + requests, 0);
+  const unsampled = counts.reduce((sum, count) => sum + count.unsampled, 0);
+  return {
+    name: isTraced
+      ? "tracing: every request carried an unsampled trace context"
+      : "tracing: without an SDK, no request carried a trace context",
+    holds: unsampled === (isTraced ? all : 0),
+    seen: `${unsampled} of ${all}`,
+  };
+}
+
+async function budgetFact(mesh: MeshUnderTest): Promise<Fact> {
+  for (let call = 0; call < DEPOSITS; call++) await mesh.call();
+  const { available } = backendOf(mesh).retryBudget;
+  return {
+    name: "retry budget: requests pay in",
+    holds: available > BUDGET_RESERVE,
+    seen: `${available} above a reserve of ${BUDGET_RESERVE}`,
+  };
+}
+
+function flakyEndpoint(mesh: MeshUnderTest): InspectedEndpoint | undefined {
+  return backendOf(mesh).endpoints.find(({ address }) => address === mesh.flaky);
+}
+
+/** One endpoint answers `/probe/flaky` with 503: nobody must see that, and after five of them nobody must be sent there. */
+async function flakyFacts(mesh: MeshUnderTest): Promise<readonly Fact[]> {
+  const outcomes = new Map<string, number>();
+  let probes = 0;
+  do {
+    const outcome = await mesh.probe("/probe/flaky");
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    probes++;
+  } while (probes < MOST_FLAKY_PROBES && flakyEndpoint(mesh)?.state !== "ejected");
+  const flaky = flakyEndpoint(mesh);
+  return [
+    {
+      name: "retry: an endpoint that answers 503 is not noticed",
+      holds: outcomes.get("200") === probes && (flaky?.failures ?? 0) > 0,
+      seen: `${probes} probes: ${[...outcomes].map(([outcome, count]) => `${count} x ${outcome}`).join(", ")}; ${flaky?.failures} failures there`,
+    },
+    {
+      name: "outlier detection: it is ejected",
+      holds: flaky?.state === "ejected" && flaky.ejections === 1,
+      seen: `${flaky?.state} after ${flaky?.failures} failures`,
+    },
+  ];
+}
+
+async function deadlineFact(mesh: MeshUnderTest): Promise<Fact> {
+  const startedAt = performance.now();
+  const outcome = await mesh.probe("/probe/hang");
+  const elapsedMs = Math.round(performance.now() - startedAt);
+  return {
+    name: "deadline: an endpoint that never answers is given up in time",
+    holds: outcome === "deadline_exceeded" && elapsedMs >= TOTAL_MS - 50 && elapsedMs < TOTAL_MS + 1_000,
+    seen: `${outcome} after ${elapsedMs} ms`,
+  };
+}
+
+function inFlightFact({ inFlight, pending, endpoints }: InspectedBackend): Fact {
+  const atEndpoints = endpoints.reduce((sum, endpoint) => sum + endpoint.inFlight, 0);
+  return {
+    name: "nothing is left in flight",
+    holds: inFlight === 0 && pending === 0 && atEndpoints === 0,
+    seen: `${inFlight} in flight, ${pending} pending, ${atEndpoints} at endpoints`,
+  };
+}
