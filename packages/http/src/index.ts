@@ -1,1 +1,1 @@
-export {};
+export { httpTransport } from "./undici-transport.ts";

@@ -1,0 +1,64 @@
+import { connect, type NetConnectOpts, type Socket } from "node:net";
+
+/** Told the connected socket, or why there is none. */
+export type Dialled = (error: Error | null, socket: Socket | null) => void;
+
+/** Opens one connection; the socket is returned at once so that the attempt can be given up. */
+export type Dial = (done: Dialled) => Socket;
+
+const UNIX = "unix:";
+/** As large as undici's own: fewer wake-ups for large bodies. */
+const READ_BUFFER_BYTES = 64 * 1024;
+const TCP_KEEP_ALIVE_MS = 60_000;
+
+/** Where `host:port`, `[v6]:port` or `unix:/path` is. Throws TypeError for anything else. */
+export function parseAddress(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
+  if (address.startsWith(UNIX)) {
+    const path = address.slice(UNIX.length);
+    if (path !== "") return { path };
+  } else {
+    const colon = address.lastIndexOf(":");
+    const port = Number(address.slice(colon + 1));
+    const name = address.slice(0, Math.max(0, colon));
+    const host = name.startsWith("[") && name.endsWith("]") ? name.slice(1, -1) : name;
+    if (host !== "" && Number.isInteger(port) && port > 0 && port < 65_536) return { host, port };
+  }
+  throw new TypeError(`address ${JSON.stringify(address)} must be host:port, [v6]:port or unix:/path`);
+}
+
+/** A dialler of one address. `connectTimeoutMs` is exact, where undici's connector would be up to a second late. */
+export function dialer(address: string, connectTimeoutMs: number): Dial {
+  const streamOptions = { highWaterMark: READ_BUFFER_BYTES };
+  const options: NetConnectOpts = {
+    ...parseAddress(address),
+    ...streamOptions,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+  };
+  return (done) => {
+    const socket = connect(options);
+    const onTimeout = () => socket.destroy(new ConnectTimeout(address, connectTimeoutMs));
+    const onError = (error: Error) => {
+      socket.off("connect", onConnect);
+      done(error, null);
+    };
+    const onConnect = () => {
+      socket.off("error", onError);
+      socket.off("timeout", onTimeout);
+      socket.setTimeout(0);
+      done(null, socket);
+    };
+    socket.once("connect", onConnect);
+    socket.once("error", onError);
+    socket.setTimeout(connectTimeoutMs, onTimeout);
+    return socket;
+  };
+}
+
+class ConnectTimeout extends Error {
+  readonly code = "ETIMEDOUT";
+  constructor(address: string, connectTimeoutMs: number) {
+    super(`no connection to ${address} within ${connectTimeoutMs} ms`);
+  }
+}

@@ -1,0 +1,133 @@
+import type { Cancel, HeaderMap, MeshRequest, MeshResponse } from "@heddle/core";
+import { type BodySource, PushBody } from "@heddle/core";
+import type { Dispatcher } from "undici";
+import type { Wire } from "./connection.ts";
+import { transportFailure } from "./transport-failure.ts";
+
+type Controller = Dispatcher.DispatchController;
+
+/**
+ * One request on one connection: undici's handler, the source of the response's body, and what cancels both.
+ * Settles its promise at the head, and is over when the body is.
+ */
+export class Exchange implements Dispatcher.DispatchHandler, BodySource {
+  /** Set by the {@link Connection} that takes this exchange; null while it waits for one. */
+  wire: Wire | null = null;
+  /** Nothing that undici still says about this exchange matters. */
+  isOver = false;
+  /** Set before the caller's own body iterable throws into undici. */
+  bodyFailure: { readonly error: unknown } | null = null;
+  readonly #request: MeshRequest;
+  readonly #resolve: (response: MeshResponse) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #cancel: Cancel;
+  readonly #onCancel: (reason: unknown) => void;
+  #controller: Controller | null = null;
+  #body: PushBody | null = null;
+  #bytesReadBefore = 0;
+  #isPaused = false;
+
+  constructor(request: MeshRequest, resolve: (response: MeshResponse) => void, reject: (error: unknown) => void) {
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#cancel = request.cancel;
+    this.#onCancel = (reason) => this.#stop(reason);
+    this.#cancel.onCancel(this.#onCancel);
+  }
+
+  // What undici calls
+
+  onRequestStart(controller: Controller): void {
+    // Refusing by a throw leaves the connection as it is; aborting through the controller would cut it.
+    if (this.isOver) throw this.#cancel.reason;
+    this.#controller = controller;
+    const { attempt, body } = this.#request;
+    const wire = this.wire;
+    if (attempt === null || wire === null) return;
+    attempt.reusedConnection = wire.exchanges > 0;
+    this.#bytesReadBefore = wire.socket?.bytesRead ?? 0;
+    // undici holds the head back until the first chunk of an iterable.
+    if (body === null || typeof body === "string" || body instanceof Uint8Array) attempt.wasSent = true;
+  }
+
+  onBodySent(): void {
+    if (this.#request.attempt) this.#request.attempt.wasSent = true;
+  }
+
+  onRequestSent(): void {
+    if (this.#request.attempt) this.#request.attempt.wasSent = true;
+  }
+
+  onResponseStart(_controller: Controller, status: number, headers: HeaderMap): void {
+    if (status < 200 || this.isOver) return;
+    this.#body = new PushBody(this);
+    this.#resolve({ status, headers, body: this.#body });
+  }
+
+  onResponseData(_controller: Controller, chunk: Uint8Array): void {
+    this.#body?.push(chunk);
+  }
+
+  onResponseEnd(_controller: Controller, trailers: HeaderMap | null): void {
+    if (this.wire) this.wire.exchanges++;
+    if (this.isOver) return;
+    this.#finish();
+    this.#body?.end(trailers !== null && hasAny(trailers) ? trailers : null);
+  }
+
+  onResponseError(_controller: Controller | null, error: unknown): void {
+    if (this.isOver) return;
+    this.#finish();
+    const failure = this.bodyFailure ? this.bodyFailure.error : this.failure(error);
+    if (this.#body) this.#body.fail(failure);
+    else this.#reject(failure);
+  }
+
+  // What the body's reader calls
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    // Not at once: undici's parser cannot resume while it, or that of another connection, is in the middle of a chunk.
+    queueMicrotask(() => {
+      if (!this.#isPaused) this.#controller?.resume();
+    });
+  }
+
+  abort(reason: unknown): void {
+    if (this.isOver) return;
+    this.#finish();
+    this.#controller?.abort(reason as Error);
+  }
+
+  /** What the caller is told about an error of undici; also narrows the attempt's record to what the error proves. */
+  protected failure(error: unknown): unknown {
+    const { attempt } = this.#request;
+    const socket = this.wire?.socket;
+    if (attempt?.reusedConnection && socket && socket.bytesRead !== this.#bytesReadBefore) attempt.reusedConnection = false;
+    return transportFailure(error, this.#controller !== null);
+  }
+
+  #stop(reason: unknown): void {
+    if (this.isOver) return;
+    this.#finish();
+    this.#controller?.abort(reason as Error);
+    if (this.#body) this.#body.fail(reason);
+    else this.#reject(reason);
+  }
+
+  #finish(): void {
+    this.isOver = true;
+    this.#cancel.offCancel(this.#onCancel);
+  }
+}
+
+function hasAny(headers: HeaderMap): boolean {
+  for (const _name in headers) return true;
+  return false;
+}

@@ -1,0 +1,40 @@
+import type { IncomingMessage } from "node:http";
+
+/** Where a request came in for. */
+export interface RequestTarget {
+  /** Lower case, as the caller sent it; empty where it sent none. */
+  readonly authority: string;
+  /** Path and query; `*` for OPTIONS of the server, empty for CONNECT. */
+  readonly path: string;
+}
+
+interface RoutedMessage extends IncomingMessage {
+  /** Set by Express, which strips the mount path from `url`. */
+  readonly originalUrl?: string;
+  readonly baseUrl?: string;
+  readonly route?: { readonly path?: unknown };
+}
+
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)([^#]*)/i;
+
+/** Reads the target in each of its forms (RFC 9112 3.2). The authority of an absolute target takes the place of the Host field. */
+export function requestTarget(message: IncomingMessage): RequestTarget {
+  const url = (message as RoutedMessage).originalUrl ?? message.url ?? "/";
+  const host = message.headers.host ?? "";
+  if (url.startsWith("/")) return { authority: host.toLowerCase(), path: url };
+  if (message.method === "CONNECT") return { authority: url.toLowerCase(), path: "" };
+  const absolute = ABSOLUTE_FORM.exec(url);
+  if (!absolute) return { authority: host.toLowerCase(), path: url };
+  const rest = absolute[2] ?? "";
+  return { authority: (absolute[1] ?? "").toLowerCase(), path: rest.startsWith("/") ? rest : `/${rest}` };
+}
+
+/** The pattern of the route that Express took, mount path included; undefined before routing and in other frameworks. */
+export function frameworkRoute(message: IncomingMessage): string | undefined {
+  const { route, baseUrl } = message as RoutedMessage;
+  return typeof route?.path === "string" ? `${baseUrl ?? ""}${route.path}` : undefined;
+}
+
+export function requestScheme(message: IncomingMessage): "http" | "https" {
+  return "encrypted" in message.socket && message.socket.encrypted ? "https" : "http";
+}

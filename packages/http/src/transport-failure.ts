@@ -1,0 +1,37 @@
+import { TransportFailure } from "@heddle/core";
+import { errors } from "undici";
+
+/** What undici says when the request itself cannot be sent as it is: the caller's mistake, not the endpoint's failure. */
+const CALLERS_MISTAKES: ReadonlySet<unknown> = new Set([
+  "UND_ERR_INVALID_ARG",
+  "UND_ERR_NOT_SUPPORTED",
+  "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
+]);
+
+/** llhttp's name for a message that the end of the connection cut short. */
+const CUT_SHORT = "HPE_INVALID_EOF_STATE";
+
+/** How an error of undici or of the socket is called here. `wasStarted`: a connection had been found for the request. */
+export function transportFailure(error: unknown, wasStarted: boolean): unknown {
+  const code = codeOf(error);
+  if (error instanceof TransportFailure || error instanceof TypeError || CALLERS_MISTAKES.has(code)) return error;
+  if (!wasStarted) return new TransportFailure("connect-failure", messageOf(error), { cause: error });
+  return new TransportFailure(isNotTheProtocol(error, code) ? "protocol-error" : "reset", messageOf(error), { cause: error });
+}
+
+function isNotTheProtocol(error: unknown, code: unknown): boolean {
+  if (error instanceof errors.HTTPParserError) return code !== CUT_SHORT;
+  if (error instanceof errors.HeadersOverflowError) return true;
+  // undici has one class for a broken connection and for `bad response` and `bad upgrade`.
+  return error instanceof errors.SocketError && error.message.startsWith("bad ");
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;
+}
+
+/** An AggregateError of several addresses tried has no message of its own. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
+}
