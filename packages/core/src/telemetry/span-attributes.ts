@@ -1,0 +1,93 @@
+import type { Attributes } from "@opentelemetry/api";
+import { headerValue, type MeshRequest } from "../message.ts";
+
+/** Methods that may be a span's name (HTTP semantic conventions; every other one is `_OTHER`). */
+const KNOWN_METHODS: ReadonlySet<string> = new Set([
+  "CONNECT",
+  "DELETE",
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "PATCH",
+  "POST",
+  "PUT",
+  "QUERY",
+  "TRACE",
+]);
+
+/** Query parameters whose value is a credential (HTTP semantic conventions, `url.query`). */
+const SECRET_PARAMETER = /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=)[^&#]*/g;
+
+export function spanName(method: string): string {
+  return KNOWN_METHODS.has(method) ? method : "HTTP";
+}
+
+/** What samplers may look at, of a request going out. */
+export function clientAttributes(request: MeshRequest): Attributes {
+  const { host, port } = splitAddress(request.authority);
+  const attributes: Attributes = {
+    "server.address": request.context.service || host,
+    "server.port": port ?? defaultPort(request.scheme),
+    "url.full": `${request.scheme}://${request.authority}${withoutSecrets(request.path)}`,
+  };
+  setMethod(attributes, request.method);
+  const attempt = request.attempt;
+  if (attempt && attempt.number > 1) attributes["http.request.resend_count"] = attempt.number - 1;
+  return attributes;
+}
+
+/** What samplers may look at, of a request coming in. */
+export function serverAttributes(request: MeshRequest): Attributes {
+  const { host, port } = splitAddress(request.authority);
+  const path = withoutSecrets(request.path);
+  const query = path.indexOf("?");
+  const attributes: Attributes = {
+    "url.scheme": request.scheme,
+    "url.path": query === -1 ? path : path.slice(0, query),
+    "server.address": host,
+    "server.port": port ?? defaultPort(request.scheme),
+  };
+  setMethod(attributes, request.method);
+  if (query !== -1 && query + 1 < path.length) attributes["url.query"] = path.slice(query + 1);
+  const userAgent = headerValue(request.headers, "user-agent");
+  if (userAgent !== undefined) attributes["user_agent.original"] = userAgent;
+  if (request.context.peer !== "") attributes["client.address"] = splitAddress(request.context.peer).host;
+  return attributes;
+}
+
+/** `host:port`, `[v6]:port` or `unix:/path`, as endpoints are written. */
+export function peerAttributes(endpoint: string): Attributes {
+  if (endpoint.startsWith("unix:")) return { "network.transport": "unix", "network.peer.address": endpoint.slice("unix:".length) };
+  const { host, port } = splitAddress(endpoint);
+  return port === undefined ? { "network.peer.address": host } : { "network.peer.address": host, "network.peer.port": port };
+}
+
+function setMethod(attributes: Attributes, method: string): void {
+  if (KNOWN_METHODS.has(method)) attributes["http.request.method"] = method;
+  else {
+    attributes["http.request.method"] = "_OTHER";
+    attributes["http.request.method_original"] = method;
+  }
+}
+
+function withoutSecrets(path: string): string {
+  return path.includes("?") ? path.replace(SECRET_PARAMETER, "$1REDACTED") : path;
+}
+
+/** An address of several colons without brackets is IPv6 without a port. */
+function splitAddress(address: string): { readonly host: string; readonly port: number | undefined } {
+  const bracket = address.startsWith("[") ? address.indexOf("]") : -1;
+  if (bracket !== -1) return { host: address.slice(1, bracket), port: portOf(address.slice(bracket + 1)) };
+  const colon = address.indexOf(":");
+  if (colon === -1 || address.includes(":", colon + 1)) return { host: address, port: undefined };
+  return { host: address.slice(0, colon), port: portOf(address.slice(colon)) };
+}
+
+function portOf(text: string): number | undefined {
+  const port = text.startsWith(":") ? Number(text.slice(1)) : Number.NaN;
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined;
+}
+
+function defaultPort(scheme: MeshRequest["scheme"]): number {
+  return scheme === "https" ? 443 : 80;
+}

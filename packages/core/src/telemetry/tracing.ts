@@ -1,0 +1,196 @@
+import {
+  type Attributes,
+  type Context,
+  context,
+  createTraceState,
+  INVALID_TRACEID,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type TextMapGetter,
+  type TextMapSetter,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
+import type { TraceContext } from "../context.ts";
+import type { Handler, Layer } from "../layer.ts";
+import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse } from "../message.ts";
+import { type Direction, outcomeOf, whenOver } from "./exchange.ts";
+import { writeTraceContext } from "./propagation.ts";
+import { clientAttributes, peerAttributes, serverAttributes, spanName } from "./span-attributes.ts";
+import { tracerLookup } from "./tracer.ts";
+
+export interface TracingDeps {
+  /** Told once what the SDK, or a part of it, threw. The request goes on without a span. */
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * One CLIENT span for each attempt where an SDK is registered, and the trace context that goes with it on the wire. Without an SDK,
+ * or where it makes no trace, the trace context of the inbound request is carried on unchanged, unless the caller set a `traceparent`.
+ */
+export function clientSpan(deps: TracingDeps): Layer {
+  const lookup = tracerLookup();
+  const guard = guarded(deps);
+  return (next) => (request) => {
+    const tracer = lookup();
+    if (tracer === null) return next(carried(request));
+    const span = guard(() => startClientSpan(tracer, request));
+    if (!span) return next(carried(request));
+    const reply = next(guard(() => injected(request, span)) ?? carried(request));
+    if (!span.isRecording()) return reply;
+    return whenOver(reply, (response, failure) => guard(() => endClientSpan(span, request, response, failure)));
+  };
+}
+
+/**
+ * A SERVER span where an SDK is registered and no instrumentation has made one already: child of the caller's span, active while the
+ * application runs, so that spans and calls made in it belong to it.
+ */
+export function serverSpan(deps: TracingDeps): Layer {
+  const lookup = tracerLookup();
+  const guard = guarded(deps);
+  return (next) => (request) => {
+    const tracer = lookup();
+    const around = tracer && guard(() => startServerSpan(tracer, request));
+    if (!around) return next(request);
+    const { span, inside } = around;
+    const reply = context.with<[MeshRequest], Handler>(inside, next, undefined, request);
+    if (!span.isRecording()) return reply;
+    return whenOver(reply, (response, failure) => guard(() => endServerSpan(span, request, response, failure)));
+  };
+}
+
+/** The SDK runs code of the application's choice (samplers, processors, propagators): what it throws must not reach the request. */
+function guarded(deps: TracingDeps): <T>(run: () => T) => T | null {
+  let warned = false;
+  return (run) => {
+    try {
+      return run();
+    } catch (error) {
+      if (!warned) deps.warn(`tracing: the OpenTelemetry SDK threw; requests go on without spans: ${String(error)}`);
+      warned = true;
+      return null;
+    }
+  };
+}
+
+function carried(request: MeshRequest): MeshRequest {
+  const received = request.context.scope?.trace;
+  if (!received || request.headers.traceparent !== undefined) return request;
+  return derive(request, { headers: writeTraceContext(request.headers, received) });
+}
+
+/** Null where the SDK makes no trace of this call (a no-op provider, or tracing is suppressed). */
+function startClientSpan(tracer: Tracer, request: MeshRequest): Span | null {
+  const span = tracer.startSpan(
+    spanName(request.method),
+    { kind: SpanKind.CLIENT, attributes: clientAttributes(request) },
+    parentOf(context.active(), request.context.scope?.trace ?? null),
+  );
+  return isInTrace(span, request) ? span : null;
+}
+
+/** Where nothing is active (the application lost its context, or made no SERVER span), the received trace is continued. */
+function parentOf(active: Context, received: TraceContext | null): Context {
+  if (received === null || trace.getSpan(active) !== undefined) return active;
+  const { traceparent, tracestate } = received;
+  return trace.setSpanContext(active, {
+    traceId: traceparent.slice(3, 35),
+    spanId: traceparent.slice(36, 52),
+    // Of a version that may define more flags than ours, `sampled` is the one that is known.
+    traceFlags: Number.parseInt(traceparent.slice(53, 55), 16) & 1,
+    isRemote: true,
+    ...(tracestate !== undefined && { traceState: createTraceState(tracestate) }),
+  });
+}
+
+function isInTrace(span: Span, request: MeshRequest): boolean {
+  const { traceId } = span.spanContext();
+  if (traceId === INVALID_TRACEID) return false;
+  request.context.traceId = traceId;
+  return true;
+}
+
+/** Null where the application's propagators write nothing. */
+function injected(request: MeshRequest, span: Span): MeshRequest | null {
+  const written = Object.create(null) as HeaderMap;
+  propagation.inject(trace.setSpan(context.active(), span), written, HEADER_SETTER);
+  if (Object.keys(written).length === 0) return null;
+  const headers = copyHeaders(request.headers);
+  // A tracestate belongs to the traceparent it came with.
+  if (written.traceparent !== undefined) delete headers.tracestate;
+  return derive(request, { headers: Object.assign(headers, written) });
+}
+
+const HEADER_SETTER: TextMapSetter<HeaderMap> = {
+  set(headers, name, value) {
+    headers[name.toLowerCase()] = value;
+  },
+};
+
+const HEADER_GETTER: TextMapGetter<HeaderMap> = {
+  keys: (headers) => Object.keys(headers),
+  get(headers, name) {
+    const value = headers[name.toLowerCase()];
+    // Two of them are as good as none (W3C Trace Context); the SDK would take the first.
+    return name === "traceparent" && typeof value === "object" && value.length > 1 ? undefined : value;
+  },
+};
+
+function endClientSpan(span: Span, request: MeshRequest, response: MeshResponse | null, failure: unknown): void {
+  // The balancer, below this layer, picked it after the span had begun.
+  const endpoint = request.attempt?.endpoint ?? "";
+  if (endpoint !== "") span.setAttributes(peerAttributes(endpoint));
+  setResult(span, "outbound", 400, request, response, failure);
+  span.end();
+}
+
+interface ServerSpan {
+  readonly span: Span;
+  /** What the application runs in. */
+  readonly inside: Context;
+}
+
+function startServerSpan(tracer: Tracer, request: MeshRequest): ServerSpan | null {
+  const active = context.active();
+  const around = trace.getSpan(active);
+  if (around !== undefined && !hasEnded(around)) return null;
+  const parent = propagation.extract(trace.deleteSpan(active), request.headers, HEADER_GETTER);
+  const span = tracer.startSpan(spanName(request.method), { kind: SpanKind.SERVER, attributes: serverAttributes(request) }, parent);
+  return isInTrace(span, request) ? { span, inside: trace.setSpan(parent, span) } : null;
+}
+
+/** A server that started to listen inside a span has that span active for ever. `ended` is the SDK's, not the API's. */
+function hasEnded(span: Span & { readonly ended?: boolean }): boolean {
+  return span.ended === true;
+}
+
+function endServerSpan(span: Span, request: MeshRequest, response: MeshResponse | null, failure: unknown): void {
+  const { route } = request.context;
+  if (route !== "") {
+    span.setAttribute("http.route", route);
+    span.updateName(`${spanName(request.method)} ${route}`);
+  }
+  setResult(span, "inbound", 500, request, response, failure);
+  span.end();
+}
+
+/** `errorFrom`: the lowest status that is an error on this side (HTTP semantic conventions, "Status"). */
+function setResult(
+  span: Span,
+  direction: Direction,
+  errorFrom: number,
+  request: MeshRequest,
+  response: MeshResponse | null,
+  failure: unknown,
+): void {
+  const attributes: Attributes = {};
+  if (response !== null) attributes["http.response.status_code"] = response.status;
+  if (response !== null && response.status >= errorFrom) attributes["error.type"] = String(response.status);
+  else if (response === null || failure !== null) attributes["error.type"] = String(outcomeOf(direction, request, response, failure));
+  span.setAttributes(attributes);
+  if (attributes["error.type"] === undefined) return;
+  span.setStatus(failure instanceof Error ? { code: SpanStatusCode.ERROR, message: failure.message } : { code: SpanStatusCode.ERROR });
+}
