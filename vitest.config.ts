@@ -1,22 +1,25 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url));
+const source = (name: string): string => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url));
 
+/** Tests run on the sources; what tests in a child process or as an installation runs on `dist`, which `npm test` builds first. */
 export default defineConfig({
   resolve: {
     alias: [
-      {
-        find: /^@heddle\/(core|http|express-adapter|testing)$/,
-        replacement: fileURLToPath(new URL("./packages/$1/src/index.ts", import.meta.url)),
-      },
+      { find: /^@heddle\/(core|http|express-adapter|testing)$/, replacement: source("$1") },
       { find: /^heddle$/, replacement: source("heddle") },
     ],
   },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
     exclude: ["test/interop/**", "**/node_modules/**"],
+    // A process for each file: sockets, AsyncLocalStorage and undici's global dispatcher stay apart.
+    pool: "forks",
+    maxWorkers: "100%",
     testTimeout: 20_000,
-    coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"] },
+    hookTimeout: 30_000,
+    reporters: ["default"],
+    coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"], exclude: ["**/*.test.ts"], reporter: ["text-summary", "html"] },
   },
 });

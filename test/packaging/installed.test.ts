@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Installation, install, root } from "./installation.ts";
@@ -50,7 +50,10 @@ test("source maps point at files that are shipped", () => {
 });
 
 test("no test, build state or cache is shipped", () => {
-  const shipped = globSync("{heddle,@heddle/*}/**/*", { cwd: join(project.folder, "node_modules") });
+  const shipped = ["heddle", "@heddle"].flatMap((name) =>
+    readdirSync(join(project.folder, "node_modules", name), { recursive: true, encoding: "utf8" }),
+  );
+  expect(shipped.length).toBeGreaterThan(0);
   expect(shipped.filter((path) => /\.test\.|tsbuildinfo|coverage/.test(path))).toEqual([]);
 });
 

@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+/** Programs of others against the built packages. A peer that is missing on this machine is a failure, never skipped. */
+export default defineConfig({
+  test: {
+    include: ["test/interop/**/*.test.ts"],
+    pool: "forks",
+    fileParallelism: false,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ["default"],
+  },
+});
