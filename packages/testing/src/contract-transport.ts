@@ -1,0 +1,27 @@
+import { type ContractCheck, type ContractOptions, registerChecks } from "./contract/check.ts";
+import { transportBodyChecks } from "./contract/transport-body.ts";
+import { transportCancelChecks } from "./contract/transport-cancel.ts";
+import { transportFailureChecks } from "./contract/transport-failure.ts";
+import type { TransportHarness } from "./contract/transport-harness.ts";
+import { transportLifetimeChecks } from "./contract/transport-lifetime.ts";
+import { transportMessageChecks } from "./contract/transport-message.ts";
+
+/** Every promise that `Transport` and `Channel` make, as checks. */
+export const transportChecks: readonly ContractCheck<TransportHarness>[] = [
+  ...transportMessageChecks,
+  ...transportBodyChecks,
+  ...transportFailureChecks,
+  ...transportCancelChecks,
+  ...transportLifetimeChecks,
+];
+
+/**
+ * The suite for a {@link Transport} of your own.
+ *
+ * ```ts
+ * transportContract({ name: "my transport", test, open: async () => ({ transport, endpoint: await loopbackEndpoint(), pass, close }) });
+ * ```
+ */
+export function transportContract(options: ContractOptions<TransportHarness>): void {
+  registerChecks(transportChecks, options);
+}

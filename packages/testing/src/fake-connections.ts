@@ -1,0 +1,103 @@
+import { type Cancel, type ChannelSettings, type Clock, sleep, TransportFailure } from "@heddle/core";
+import type { ScriptedEndpoint } from "./fake-endpoint.ts";
+
+/** One connection of a {@link FakeConnections}. */
+export interface FakeConnection {
+  isOpen: boolean;
+  inFlight: number;
+  /** Complete exchanges it has carried. */
+  exchanges: number;
+}
+
+/** The connections of one channel: one exchange at a time each in HTTP/1, all over one otherwise; what finds none free waits in line. */
+export class FakeConnections {
+  readonly #settings: ChannelSettings;
+  readonly #endpoint: ScriptedEndpoint;
+  readonly #clock: Clock;
+  readonly #all: FakeConnection[] = [];
+  #waiting: (() => void)[] = [];
+
+  constructor(settings: ChannelSettings, endpoint: ScriptedEndpoint, clock: Clock) {
+    this.#settings = settings;
+    this.#endpoint = endpoint;
+    this.#clock = clock;
+  }
+
+  get open(): number {
+    return this.#all.filter((connection) => connection.isOpen).length;
+  }
+
+  /** A place for one exchange, on a connection that is open or still to be made. Rejects with the reason when `stop` is cancelled. */
+  async place(stop: Cancel): Promise<FakeConnection> {
+    for (;;) {
+      if (stop.isCancelled) throw stop.reason;
+      const free = this.#free();
+      if (free) {
+        free.inFlight++;
+        return free;
+      }
+      await this.#turn(stop);
+    }
+  }
+
+  /** Makes the connection. `isSilent`: nobody answers, and it fails when the connect timeout has passed. */
+  async connect(connection: FakeConnection, isSilent: boolean, stop: Cancel): Promise<void> {
+    if (connection.isOpen) return;
+    if (isSilent) {
+      await sleep(this.#clock, this.#settings.connectTimeoutMs, stop);
+      throw this.failure(`no connection within ${this.#settings.connectTimeoutMs} ms`);
+    }
+    connection.isOpen = true;
+    this.#endpoint.connections.opened++;
+  }
+
+  /** Gives a place back. In HTTP/1 a connection whose exchange broke is not used again; elsewhere only the stream is lost. */
+  release(connection: FakeConnection, isReusable: boolean): void {
+    connection.inFlight--;
+    if (isReusable) connection.exchanges++;
+    else if (!connection.isOpen || this.#settings.protocol === "http1") this.#drop(connection);
+    this.#waiting.shift()?.();
+  }
+
+  /** The other side is gone: connections that idle are too. */
+  dropIdle(): void {
+    for (const connection of this.#all.slice()) if (connection.inFlight === 0) this.#drop(connection);
+  }
+
+  failure(what: string, cause?: unknown): TransportFailure {
+    return new TransportFailure("connect-failure", `connecting to ${this.#settings.address}: ${what}`, { cause });
+  }
+
+  #free(): FakeConnection | null {
+    const isShared = this.#settings.protocol !== "http1";
+    const usable = this.#all.find((connection) => isShared || connection.inFlight === 0);
+    if (usable) return usable;
+    if (this.#all.length >= this.#settings.maxConnections) return null;
+    const connection: FakeConnection = { isOpen: false, inFlight: 0, exchanges: 0 };
+    this.#all.push(connection);
+    return connection;
+  }
+
+  #drop(connection: FakeConnection): void {
+    const index = this.#all.indexOf(connection);
+    if (index < 0) return;
+    this.#all.splice(index, 1);
+    if (connection.isOpen) this.#endpoint.connections.closed++;
+    connection.isOpen = false;
+  }
+
+  #turn(stop: Cancel): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (reason: unknown) => {
+        this.#waiting = this.#waiting.filter((waiting) => waiting !== go);
+        reject(reason);
+      };
+      const go = () => {
+        stop.offCancel(leave);
+        resolve();
+      };
+      this.#waiting.push(go);
+      stop.onCancel(leave);
+    });
+  }
+}
