@@ -1,0 +1,200 @@
+import { parseDuration } from "../../duration.ts";
+import { expectation } from "./expectation.ts";
+import { FORMATS } from "./formats.ts";
+import { type Kind, type ListKind, type MapKind, type ObjectKind, RETRY_CONDITIONS } from "./kinds.ts";
+import { describe, type Mistakes, nearest } from "./mistakes.ts";
+import type { Path } from "./places.ts";
+
+/** Deeper than any document needs; a bound for `json` values, which may refer to themselves when they come from code. */
+const MAX_DEPTH = 64;
+
+type Plain = Record<string, unknown>;
+
+/**
+ * A copy of the value with everything removed that its kind refuses, each removal reported. Undefined if nothing is left of it.
+ * Items of lists are never removed, so that their positions hold: a refused mapping leaves an empty one behind.
+ */
+export function checkShape(kind: Kind, value: unknown, mistakes: Mistakes, path: Path = []): unknown {
+  switch (kind.kind) {
+    case "object":
+      return checkObject(kind, value, mistakes, path);
+    case "map":
+      return checkMap(kind, value, mistakes, path);
+    case "list":
+      return checkList(kind, value, mistakes, path);
+    case "off":
+      return value === "off" ? value : checkShape(kind.or, value, mistakes, path);
+    case "either":
+      return checkShape(isMapping(value) ? kind.object : kind.scalar, value, mistakes, path);
+    case "string":
+      return checkString(kind.format, value, mistakes, path);
+    case "json":
+      return copyJson(value, mistakes, path);
+    default:
+      return checkScalar(kind, value, mistakes, path);
+  }
+}
+
+function checkScalar(
+  kind: Exclude<Kind, { kind: "object" | "map" | "list" | "off" | "either" | "string" | "json" }>,
+  value: unknown,
+  mistakes: Mistakes,
+  path: Path,
+): unknown {
+  switch (kind.kind) {
+    case "integer":
+      if (Number.isInteger(value) && Number(value) >= kind.min && Number(value) <= kind.max) return value;
+      break;
+    case "boolean":
+      if (typeof value === "boolean") return value;
+      break;
+    case "true":
+      if (value === true) return value;
+      break;
+    case "duration": {
+      const ms = parseDuration(value);
+      if (ms !== undefined && ms >= kind.minMs) return value;
+      break;
+    }
+    case "retry-condition":
+      if (
+        typeof value === "string"
+          ? RETRY_CONDITIONS.includes(value)
+          : Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599
+      )
+        return value;
+      if (typeof value === "string" && value.startsWith("grpc:")) return later(value, mistakes, path);
+      break;
+    case "enum":
+      if (kind.values.includes(value as string | number)) return value;
+      if (typeof value === "string" && kind.later?.some((word) => word === value || (word.endsWith(":") && value.startsWith(word))))
+        return later(value, mistakes, path);
+      break;
+    default:
+      return kind satisfies never;
+  }
+  return refuse(kind, value, mistakes, path);
+}
+
+function later(value: string, mistakes: Mistakes, path: Path): undefined {
+  mistakes.add(path, `${describe(value)} is not built in this version`);
+  return undefined;
+}
+
+function refuse(kind: Kind, value: unknown, mistakes: Mistakes, path: Path, hint = ""): undefined {
+  const words =
+    kind.kind === "enum" ? kind.values.filter((word) => typeof word === "string") : kind.kind === "retry-condition" ? RETRY_CONDITIONS : [];
+  const meant = typeof value === "string" ? nearest(value, words) : undefined;
+  const suggestion = meant === undefined ? hint : `; did you mean "${meant}"?`;
+  mistakes.add(path, `found ${describe(value)}, expected ${expectation(kind)}${suggestion}`);
+  return undefined;
+}
+
+function checkString(format: keyof typeof FORMATS, value: unknown, mistakes: Mistakes, path: Path): string | undefined {
+  const { expected, pattern, refuse: reason } = FORMATS[format];
+  if (typeof value !== "string") {
+    const quoted = typeof value === "number" || typeof value === "boolean" ? `; write it in quotes: "${value}"` : "";
+    mistakes.add(path, `found ${describe(value)}, expected ${expected}${quoted}`);
+    return undefined;
+  }
+  const refused = pattern.test(value) ? reason?.(value) : "";
+  if (refused === undefined) return value;
+  mistakes.add(path, `found ${describe(value)}, expected ${expected}${refused === "" ? "" : `: ${refused}`}`);
+  return undefined;
+}
+
+function checkObject(kind: ObjectKind, value: unknown, mistakes: Mistakes, path: Path): Plain | undefined {
+  if (!isMapping(value)) return refuse(kind, value, mistakes, path, value === null ? "; an empty one is written {}" : "");
+  const checked: Plain = {};
+  for (const [name, held] of Object.entries(value)) {
+    if (held === undefined) continue;
+    const key = Object.hasOwn(kind.keys, name) ? kind.keys[name] : undefined;
+    if (key === undefined) {
+      mistakes.add([...path, name], unknownKey(kind, name), "key");
+      continue;
+    }
+    const kept = checkShape(key.kind, held, mistakes, [...path, name]);
+    if (kept !== undefined) checked[name] = kept;
+  }
+  for (const [name, key] of Object.entries(kind.keys))
+    if (key.required && read(value, name) === undefined)
+      mistakes.add(path, `the key "${name}" is missing, expected ${expectation(key.kind)}`, "key");
+  checkChoice(kind, value, mistakes, path);
+  return checked;
+}
+
+function checkChoice(kind: ObjectKind, value: Plain, mistakes: Mistakes, path: Path): void {
+  if (!kind.choice) return;
+  const { of, required } = kind.choice;
+  const given = of.filter((name) => read(value, name) !== undefined);
+  if (given.length > 1) mistakes.add([...path, given[1] as string], `found ${given.join(" and ")}, expected only one of them`, "key");
+  if (given.length === 0 && required) mistakes.add(path, `found none of its keys ${of.join(", ")}, expected one of them`);
+}
+
+function unknownKey(kind: ObjectKind, name: string): string {
+  if (kind.later?.includes(name)) return `"${name}" is not built in this version`;
+  const place = kind.elsewhere && Object.hasOwn(kind.elsewhere, name) ? kind.elsewhere[name] : undefined;
+  if (place !== undefined) return `"${name}" does not belong here: ${place}`;
+  const known = Object.keys(kind.keys);
+  const meant = nearest(name, [...known, ...(kind.later ?? [])]);
+  const suggestion =
+    meant === undefined ? "" : `; did you mean "${meant}"?${kind.later?.includes(meant) ? " (not built in this version)" : ""}`;
+  return `found the unknown key ${describe(name)}, expected one of ${known.join(", ")}${suggestion}`;
+}
+
+function checkMap(kind: MapKind, value: unknown, mistakes: Mistakes, path: Path): Plain | undefined {
+  if (!isMapping(value)) return refuse(kind, value, mistakes, path, value === null ? "; an empty one is written {}" : "");
+  const checked: Plain = Object.create(null);
+  const { expected, pattern, refuse: reason } = FORMATS[kind.keyFormat];
+  const folded = new Map<string, string>();
+  for (const [name, held] of Object.entries(value)) {
+    if (held === undefined) continue;
+    const at = [...path, name];
+    const refused = pattern.test(name) ? reason?.(name) : "";
+    if (refused !== undefined) {
+      mistakes.add(at, `found the key ${describe(name)}, expected ${expected}${refused === "" ? "" : `: ${refused}`}`, "key");
+      continue;
+    }
+    const twin = kind.foldsCase ? folded.get(name.toLowerCase()) : undefined;
+    if (twin !== undefined) mistakes.add(at, `found "${name}" beside "${twin}", which is the same header`, "key");
+    folded.set(name.toLowerCase(), name);
+    // Where the value is refused the name stays known, or every reference to it would be a mistake too.
+    checked[name] = checkShape(kind.of, held, mistakes, at) ?? (kind.of.kind === "object" ? {} : "");
+  }
+  if (Object.keys(value).length < (kind.atLeast ?? 0)) refuse(kind, value, mistakes, path);
+  return checked;
+}
+
+function checkList(kind: ListKind, value: unknown, mistakes: Mistakes, path: Path): unknown[] | undefined {
+  if (!Array.isArray(value) || value.length < (kind.atLeast ?? 0)) return refuse(kind, value, mistakes, path);
+  const checked: unknown[] = [];
+  for (let index = 0; index < value.length; index++) {
+    const kept = checkShape(kind.of, value[index], mistakes, [...path, index]);
+    if (kept !== undefined || kind.of.kind === "object") checked.push(kept ?? {});
+  }
+  return checked;
+}
+
+function copyJson(value: unknown, mistakes: Mistakes, path: Path): unknown {
+  if (value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) return value;
+  if (path.length < MAX_DEPTH) {
+    if (Array.isArray(value)) return value.map((item, index) => copyJson(item, mistakes, [...path, index]));
+    if (isMapping(value)) {
+      const copy: Plain = Object.create(null);
+      for (const [name, held] of Object.entries(value)) if (held !== undefined) copy[name] = copyJson(held, mistakes, [...path, name]);
+      return copy;
+    }
+  }
+  return refuse({ kind: "json" }, value, mistakes, path);
+}
+
+/** A mapping from text or a plain object from code; not a list, a date or an instance of something. */
+export function isMapping(value: unknown): value is Plain {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+}
+
+function read(value: Plain, name: string): unknown {
+  return Object.hasOwn(value, name) ? value[name] : undefined;
+}

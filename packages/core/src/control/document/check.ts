@@ -1,0 +1,37 @@
+import type { MeshDocument } from "../../gen/document.ts";
+import type { Problem } from "../source.ts";
+import { checkShape } from "./check-shape.ts";
+import { crossCheck } from "./cross-checks.ts";
+import { describe, Mistakes } from "./mistakes.ts";
+import { codePlaces, type Places } from "./places.ts";
+import { API_VERSION, DOCUMENT } from "./schema.ts";
+
+export interface CheckedDocument {
+  /** A copy of the value that holds only what the document may say; absent if there are errors. */
+  readonly document?: MeshDocument;
+  readonly problems: readonly Problem[];
+}
+
+/** Checks a document and reports every mistake at once. Never throws on values that came from text. */
+export function checkDocument(value: unknown, places: Places = codePlaces("document")): CheckedDocument {
+  const mistakes = new Mistakes(places);
+  const foreign = foreignVersion(value);
+  if (foreign !== undefined) {
+    // Nothing else can be said about a format that this version does not know.
+    mistakes.add(["apiVersion"], `found ${describe(foreign)}, expected ${JSON.stringify(API_VERSION)}, the only version this heddle reads`);
+    return { problems: mistakes.problems };
+  }
+  const document = checkShape(DOCUMENT, value, mistakes);
+  if (document === undefined) return { problems: mistakes.problems };
+  // What is left after the shape was checked has no impossible values, but may miss what was refused.
+  crossCheck(document as MeshDocument, mistakes);
+  return mistakes.hasErrors
+    ? { problems: mistakes.problems.filter((problem) => problem.severity === "error") }
+    : { document: document as MeshDocument, problems: mistakes.problems };
+}
+
+function foreignVersion(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "apiVersion")) return undefined;
+  const version = (value as { apiVersion: unknown }).apiVersion;
+  return typeof version === "string" && version !== API_VERSION ? version : undefined;
+}

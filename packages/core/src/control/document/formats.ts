@@ -1,0 +1,136 @@
+import { isIPv4, isIPv6 } from "node:net";
+import { regexMistake } from "./regex.ts";
+
+export type FormatName =
+  | "text"
+  | "name"
+  | "route name"
+  | "label"
+  | "address"
+  | "host claim"
+  | "authority"
+  | "host"
+  | "trust domain"
+  | "header to match"
+  | "header to change"
+  | "header value"
+  | "query parameter"
+  | "method"
+  | "path"
+  | "path text"
+  | "regex";
+
+export interface Format {
+  /** Completes "expected ...". */
+  readonly expected: string;
+  /** What JSON Schema can check too. */
+  readonly pattern: RegExp;
+  /** What a pattern cannot say: why this value is refused. */
+  readonly refuse?: (value: string) => string | undefined;
+}
+
+/** RFC 9110 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** Connection-specific (RFC 9110 7.6.1) or framing: written by the transport, never by a configuration. */
+const TRANSPORT_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+  "content-length",
+]);
+
+export interface HostAndPort {
+  /** Lower case; IPv6 in brackets. */
+  readonly host: string;
+  readonly port: number | null;
+}
+
+/** Takes `host`, `host:port`, `[v6]` and `[v6]:port` apart; undefined if the value is none of them. */
+export function splitAuthority(value: string): HostAndPort | undefined {
+  const parts = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d{1,5}))?$/.exec(value);
+  const host = parts?.[1]?.toLowerCase();
+  if (!host || !isHost(host)) return undefined;
+  if (parts?.[2] === undefined) return { host, port: null };
+  const port = Number(parts[2]);
+  return port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+function isHost(host: string): boolean {
+  if (host.startsWith("[")) return isIPv6(host.slice(1, -1));
+  if (host.length > 253) return false;
+  const labels = host.split(".");
+  // As URLs have it: a host whose last label is a number is an IPv4 address.
+  if (/^\d+$/.test(labels.at(-1) ?? "")) return isIPv4(host);
+  return labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
+}
+
+function refuseAddress(value: string): string | undefined {
+  if (value.startsWith("unix:")) return "unix sockets are not built in this version";
+  if (value.includes("://")) return "an address has no scheme";
+  const split = splitAuthority(value);
+  if (split) return split.port === null ? "the port is missing" : undefined;
+  return isIPv6(value) ? "an IPv6 address stands in brackets" : "";
+}
+
+function refuseHostClaim(value: string): string | undefined {
+  if (value === "*") return undefined;
+  if (value.startsWith("*.")) return splitAuthority(value.slice(2))?.port === null ? undefined : "";
+  return splitAuthority(value) ? undefined : "";
+}
+
+function refuseHeaderToChange(value: string): string | undefined {
+  const name = value.toLowerCase();
+  if (name === "host") return "the host is changed by rewrite.authority";
+  return TRANSPORT_HEADERS.has(name) ? "this header belongs to the connection, not to the message" : undefined;
+}
+
+/** The kinds of string a document holds, each with the rule it must keep. */
+export const FORMATS: Readonly<Record<FormatName, Format>> = {
+  text: { expected: "a string", pattern: /^/ },
+  name: {
+    expected: 'a name of at most 200 letters, digits, ".", "_" and "-" that begins and ends with a letter or digit',
+    pattern: /^[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?$/,
+    refuse: (value) => (splitAuthority(value) ? undefined : "it is no host name"),
+  },
+  "route name": { expected: "a name of 1 to 128 printable characters", pattern: /^[\x20-\x7e]{1,128}$/ },
+  label: { expected: "a string of at most 256 printable characters", pattern: /^\P{Cc}{0,256}$/u },
+  address: { expected: "host:port, or [v6]:port, with a port of 1 to 65535", pattern: /^[^\s/@]+$/, refuse: refuseAddress },
+  "host claim": { expected: "host, host:port, *.suffix or *", pattern: /^[^\s/@]+$/, refuse: refuseHostClaim },
+  authority: {
+    expected: "host or host:port",
+    pattern: /^[^\s/@]+$/,
+    refuse: (value) => (splitAuthority(value) ? undefined : ""),
+  },
+  host: {
+    expected: "a host, without a port",
+    pattern: /^[^\s/@]+$/,
+    refuse: (value) => (splitAuthority(value)?.port === null ? undefined : ""),
+  },
+  "trust domain": {
+    expected: 'a SPIFFE trust domain: at most 255 lower-case letters, digits, ".", "_" and "-"',
+    pattern: /^[a-z0-9._-]{1,255}$/,
+  },
+  "header to match": {
+    expected: "a header name (RFC 9110 token)",
+    pattern: TOKEN,
+    refuse: (value) => (value.toLowerCase() === "host" ? "the host is matched by match.authority" : undefined),
+  },
+  "header to change": { expected: "a header name (RFC 9110 token)", pattern: TOKEN, refuse: refuseHeaderToChange },
+  "header value": {
+    expected: "a header value: printable Latin-1 without line breaks, no space at either end",
+    pattern: /^(?:[!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$/,
+  },
+  "query parameter": { expected: "a query parameter's name", pattern: /^\P{Cc}{1,256}$/u },
+  method: { expected: "a method in upper case", pattern: /^[!#$%&'*+.^_`|~0-9A-Z-]+$/ },
+  path: { expected: 'a path that begins with "/", without query, fragment or space', pattern: /^\/[^\s?#]*$/ },
+  "path text": { expected: "part of a path: one or more characters, no query, fragment or space", pattern: /^[^\s?#]+$/ },
+  regex: { expected: "a regular expression in RE2 syntax", pattern: /^[\s\S]{1,4096}$/, refuse: regexMistake },
+};
