@@ -1,1 +1,1 @@
-export {};
+export { type MeshMiddleware, meshMiddleware } from "./mesh-middleware.ts";

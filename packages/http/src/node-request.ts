@@ -1,0 +1,118 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type HeaderMap, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
+import { bindEmitter, captureContext } from "./node-context.ts";
+import { tellDraining } from "./node-drain.ts";
+import { writeResponse } from "./node-response.ts";
+import { markServed, type Serving } from "./node-serving.ts";
+import { frameworkRoute, requestScheme, requestTarget } from "./node-target.ts";
+
+/**
+ * Runs the inbound stack around `application`, which answers by writing to `response`. It is called at most once, in the scope of the
+ * request, and not at all where a layer refuses. If it throws, the caller gets 500 and the error surfaces as uncaught, as in node:http.
+ */
+export function serveRequest(serving: Serving, message: IncomingMessage, response: ServerResponse, application: () => void): void {
+  const { mesh } = serving;
+  const answer = new ApplicationAnswer(response);
+  const { request, inbound } = startInbound(mesh, {
+    method: message.method ?? "GET",
+    scheme: requestScheme(message),
+    ...requestTarget(message),
+    headers: message.headers,
+    app: (called) => answer.start(message, called, application),
+    route: () => frameworkRoute(message),
+  });
+  markServed(message, mesh, inbound);
+  serving.enter(response);
+  watchHead(response, serving, () => answer.head(request, inbound.route));
+  response.on("close", () => {
+    serving.leave(response);
+    if (!response.writableFinished) request.cancel.cancel(callerLeft());
+    answer.close(request.cancel.reason);
+  });
+  mesh.inbound(request).then(
+    (refusal) => {
+      if (!answer.hasHead) writeResponse(refusal, response);
+    },
+    () => answerFailure(response),
+  );
+}
+
+/** What the application sends, as the stack sees it: status and headers from the head on, and a body that ends when its last byte was sent. */
+class ApplicationAnswer implements MeshResponse {
+  readonly body: PushBody = new PushBody(null);
+  status = 0;
+  hasHead = false;
+  readonly #response: ServerResponse;
+  #resolve: ((answer: MeshResponse) => void) | null = null;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  get headers(): HeaderMap {
+    const headers: HeaderMap = Object.create(null);
+    for (const [name, value] of Object.entries(this.#response.getHeaders()))
+      if (value !== undefined) headers[name] = typeof value === "object" ? [...value] : `${value}`;
+    return headers;
+  }
+
+  start(message: IncomingMessage, request: MeshRequest, application: () => void): Promise<MeshResponse> {
+    const inContext = captureContext();
+    bindEmitter(message, inContext);
+    bindEmitter(this.#response, inContext);
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      request.cancel.onCancel(reject);
+      try {
+        application();
+      } catch (error) {
+        if (this.hasHead) this.body.fail(error);
+        answerFailure(this.#response);
+        // Nobody above could do anything about it but die or log, and that is the process's own choice.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    });
+  }
+
+  head(request: MeshRequest, route: string | undefined): void {
+    if (this.#resolve === null || this.hasHead) return;
+    this.hasHead = true;
+    this.status = this.#response.statusCode;
+    if (route !== undefined) request.context.route = route;
+    this.#resolve(this);
+  }
+
+  close(reason: unknown): void {
+    if (reason === undefined) this.body.end(null);
+    else this.body.fail(reason);
+  }
+}
+
+function watchHead(response: ServerResponse, serving: Serving, onHead: () => void): void {
+  const writeHead = response.writeHead;
+  const watched = (...head: unknown[]): ServerResponse => {
+    if (serving.isDraining && !response.headersSent) tellDraining(response);
+    Reflect.apply(writeHead, response, head);
+    onHead();
+    return response;
+  };
+  response.writeHead = watched;
+}
+
+/** Answers 500 for an application that failed; cuts the connection if the head is out. */
+export function answerFailure(response: ServerResponse): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  response.setHeader("content-length", "0");
+  response.writeHead(500);
+  response.end();
+}
+
+export function callerLeft(): DOMException {
+  return new DOMException("the caller left before the response was complete", "AbortError");
+}

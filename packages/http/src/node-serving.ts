@@ -1,0 +1,72 @@
+import type { IncomingMessage } from "node:http";
+import type { InboundRequestContext, Mesh } from "@heddle/core";
+
+/** The part of a mesh that serves. */
+export type ServingMesh = Pick<Mesh, "clock" | "deadlines" | "inbound" | "assertServing" | "onClose" | "isDraining" | "health">;
+
+interface Marks {
+  mesh?: InboundRequestContext;
+  [SERVED_BY]?: ServingMesh;
+}
+
+// Shared by all copies of this package: a listener of one and a middleware of another must not both run the stack.
+const SERVED_BY: unique symbol = Symbol.for("heddle.servedBy");
+
+/** Whether the inbound stack of this mesh has been run for this request: once, in every combination of listener and middleware. */
+export function isServed(message: IncomingMessage, mesh: ServingMesh): boolean {
+  return (message as Marks)[SERVED_BY] === mesh;
+}
+
+/** Gives the request its mark and `req.mesh`. */
+export function markServed(message: IncomingMessage, mesh: ServingMesh, inbound: InboundRequestContext): void {
+  Object.assign<IncomingMessage, Marks>(message, { mesh: inbound, [SERVED_BY]: mesh });
+}
+
+/** Something that is open between head and end of an exchange: a response, an upgraded socket. */
+export interface Cuttable {
+  destroy(): unknown;
+}
+
+/** One place where requests come in, and what is open there. */
+export class Serving {
+  readonly mesh: ServingMesh;
+  readonly #open = new Set<Cuttable>();
+  #idle: (() => void)[] = [];
+  #isClosing = false;
+
+  constructor(mesh: ServingMesh) {
+    this.mesh = mesh;
+  }
+
+  /** Answers tell callers to go elsewhere. */
+  get isDraining(): boolean {
+    return this.#isClosing || this.mesh.isDraining;
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  enter(exchange: Cuttable): void {
+    this.#open.add(exchange);
+  }
+
+  leave(exchange: Cuttable): void {
+    this.#open.delete(exchange);
+    if (this.#open.size > 0) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** From here on this place drains; resolves when nothing is open. */
+  close(): Promise<void> {
+    this.#isClosing = true;
+    return this.#open.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Cuts what is open. */
+  destroy(): void {
+    for (const exchange of this.#open) exchange.destroy();
+  }
+}

@@ -1,0 +1,97 @@
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { type HeaderMap, liftDeadline, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
+import { callerLeft } from "./node-request.ts";
+import { markServed, type Serving } from "./node-serving.ts";
+import { requestScheme, requestTarget } from "./node-target.ts";
+
+/**
+ * Runs the inbound stack before `application` gets the socket of an upgrade or CONNECT. The exchange lasts until that socket closes;
+ * its deadline only until the application answers.
+ */
+export function serveUpgrade(serving: Serving, message: IncomingMessage, socket: Duplex, application: () => void): void {
+  const { mesh } = serving;
+  const answer = new UpgradeAnswer();
+  // Node has let go of this socket and the application has not taken it yet: without a listener a reset would end the process.
+  socket.on("error", ignoreReset);
+  const { request, inbound } = startInbound(mesh, {
+    method: message.method ?? "GET",
+    scheme: requestScheme(message),
+    ...requestTarget(message),
+    headers: message.headers,
+    app: (called) => handOver(called, socket, answer, application),
+  });
+  markServed(message, mesh, inbound);
+  serving.enter(socket);
+  socket.on("close", () => {
+    serving.leave(socket);
+    if (answer.status === 0) request.cancel.cancel(callerLeft());
+    answer.body.end(null);
+  });
+  mesh.inbound(request).then(
+    (response) => {
+      if (answer.status === 0) refuse(socket, response);
+    },
+    () => socket.destroy(),
+  );
+}
+
+class UpgradeAnswer implements MeshResponse {
+  /** 0 until the application has answered. */
+  status = 0;
+  readonly headers: HeaderMap = Object.create(null);
+  readonly body: PushBody = new PushBody(null);
+}
+
+function handOver(request: MeshRequest, socket: Duplex, answer: UpgradeAnswer, application: () => void): Promise<MeshResponse> {
+  return new Promise((resolve, reject) => {
+    request.cancel.onCancel(reject);
+    watchStatus(socket, (status) => {
+      liftDeadline(request);
+      answer.status = status;
+      resolve(answer);
+    });
+    try {
+      application();
+    } catch (error) {
+      socket.destroy();
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+    socket.off("error", ignoreReset);
+  });
+}
+
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
+
+/** Applications answer an upgrade by writing HTTP to the socket: its first bytes hold the status. */
+function watchStatus(socket: Duplex, onStatus: (status: number) => void): void {
+  const { write, end } = socket;
+  const look = (first: unknown) => {
+    if (typeof first !== "string" && !(first instanceof Uint8Array)) return;
+    socket.write = write;
+    socket.end = end;
+    const start = typeof first === "string" ? first.slice(0, 16) : Buffer.from(first.subarray(0, 16)).toString("latin1");
+    onStatus(Number(STATUS_LINE.exec(start)?.[1] ?? 101));
+  };
+  socket.write = (...values: unknown[]): boolean => {
+    look(values[0]);
+    return Reflect.apply(write, socket, values);
+  };
+  socket.end = (...values: unknown[]): Duplex => {
+    look(values[0]);
+    return Reflect.apply(end, socket, values);
+  };
+}
+
+function refuse(socket: Duplex, response: MeshResponse): void {
+  const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}`, "connection: close"];
+  for (const [name, value] of Object.entries(response.headers)) if (typeof value === "string") lines.push(`${name}: ${value}`);
+  socket.once("finish", () => socket.destroy());
+  socket.end(`${lines.join("\r\n")}\r\n\r\n`);
+}
+
+function ignoreReset(): void {
+  // The "close" that follows ends the exchange.
+}
