@@ -115,18 +115,30 @@ function isInTrace(span: Span, request: MeshRequest): boolean {
 
 /** Null where the application's propagators write nothing. */
 function injected(request: MeshRequest, span: Span): MeshRequest | null {
-  const written = Object.create(null) as HeaderMap;
-  propagation.inject(trace.setSpan(context.active(), span), written, HEADER_SETTER);
-  if (Object.keys(written).length === 0) return null;
-  const headers = copyHeaders(request.headers);
+  const injection: Injection = { original: request.headers, headers: null, hasTraceparent: false, hasTracestate: false };
+  propagation.inject(trace.setSpan(context.active(), span), injection, INJECTION_SETTER);
+  const { headers, hasTraceparent, hasTracestate } = injection;
+  if (headers === null) return null;
   // A tracestate belongs to the traceparent it came with.
-  if (written.traceparent !== undefined) delete headers.tracestate;
-  return derive(request, { headers: Object.assign(headers, written) });
+  if (hasTraceparent && !hasTracestate && headers.tracestate !== undefined) delete headers.tracestate;
+  return derive(request, { headers });
 }
 
-const HEADER_SETTER: TextMapSetter<HeaderMap> = {
-  set(headers, name, value) {
-    headers[name.toLowerCase()] = value;
+/** Where propagators write: a copy of the headers, made when the first field comes. */
+interface Injection {
+  readonly original: HeaderMap;
+  headers: HeaderMap | null;
+  hasTraceparent: boolean;
+  hasTracestate: boolean;
+}
+
+const INJECTION_SETTER: TextMapSetter<Injection> = {
+  set(injection, name, value) {
+    injection.headers ??= copyHeaders(injection.original);
+    const field = name.toLowerCase();
+    injection.headers[field] = value;
+    if (field === "traceparent") injection.hasTraceparent = true;
+    else if (field === "tracestate") injection.hasTracestate = true;
   },
 };
 
