@@ -1,0 +1,170 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { type Clock, systemClock } from "@heddle/core";
+import { type Answer, completeAnswer, failureAnswer, lowerCaseHeaders, type ReceivedRequest, receivedRequest } from "./answer.ts";
+import type { ContractEndpoint } from "./contract/transport-harness.ts";
+import type { ExchangeStage } from "./fake-endpoint.ts";
+
+/** A real HTTP/1.1 server on 127.0.0.1 that does as it is told, for the transport contract over real sockets. */
+export interface LoopbackEndpoint extends ContractEndpoint {
+  /** Connections open at the server. */
+  connections(): number;
+  close(): Promise<void>;
+}
+
+type Behaviour = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** Time for the other side to see what was written before the connection is reset: a reset overtakes what is still unread. */
+const SEEN_MS = 30;
+
+export async function loopbackEndpoint(clock: Clock = systemClock): Promise<LoopbackEndpoint> {
+  const endpoint = new Loopback(clock);
+  await endpoint.listen();
+  return endpoint;
+}
+
+class Loopback implements LoopbackEndpoint {
+  readonly requests: ReceivedRequest[] = [];
+  readonly #clock: Clock;
+  readonly #sockets = new Set<Socket>();
+  readonly #server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    this.#behaviour(request, response).catch((error: unknown) => request.socket.destroy(error as Error));
+  });
+  #port = 0;
+  #behaviour: Behaviour = (request, response) => this.#answer(request, response, () => ({ json: {} }));
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  connections(): number {
+    return this.#sockets.size;
+  }
+
+  async listen(): Promise<void> {
+    if (this.#server.listening) return;
+    this.#server.listen(this.#port, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  async answer(answer: (request: ReceivedRequest) => Answer | Promise<Answer>): Promise<void> {
+    await this.#behave((request, response) => this.#answer(request, response, answer));
+  }
+
+  async reset(after: ExchangeStage): Promise<void> {
+    await this.#behave(async (request, response) => {
+      await this.#receive(request, response);
+      if (after !== "send") {
+        await giveHead(response, after === "body" ? "par" : null);
+        await this.#wait();
+      }
+      request.socket.resetAndDestroy();
+    });
+  }
+
+  async hang(at: "request" | "head" | "body"): Promise<void> {
+    await this.#behave(async (request, response) => {
+      if (at === "request") return;
+      await this.#receive(request, response);
+      if (at === "body") await giveHead(response, "par");
+    });
+  }
+
+  async garbage(): Promise<void> {
+    await this.#behave(async (request, response) => {
+      await this.#receive(request, response);
+      request.socket.end("this is not HTTP\r\n\r\n");
+    });
+  }
+
+  /** The port stays ours to listen on again: nothing else on this machine is given it within the test. */
+  async refuse(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = [this.#server, ...this.#sockets].map((closing) => once(closing, "close"));
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
+  }
+
+  async close(): Promise<void> {
+    await this.refuse();
+  }
+
+  async #behave(behaviour: Behaviour): Promise<void> {
+    this.#behaviour = behaviour;
+    await this.listen();
+  }
+
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<ReceivedRequest> {
+    const abort = new AbortController();
+    response.on("close", () => {
+      if (!response.writableFinished) abort.abort(new Error("the caller left"));
+    });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of request) chunks.push(chunk as Uint8Array);
+    const { host, ...headers } = request.headersDistinct;
+    const received = receivedRequest({
+      endpoint: this.address,
+      method: request.method ?? "",
+      authority: host?.[0] ?? "",
+      path: request.url ?? "",
+      headers: lowerCaseHeaders(
+        Object.fromEntries(Object.entries(headers).map(([name, values = []]) => [name, values.length === 1 ? values[0] : values])),
+      ),
+      body: Buffer.concat(chunks),
+      at: this.#clock.now(),
+      signal: abort.signal,
+    });
+    this.requests.push(received);
+    return received;
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    decide: (request: ReceivedRequest) => Answer | Promise<Answer>,
+  ): Promise<void> {
+    const received = await this.#receive(request, response);
+    let answer: Answer;
+    try {
+      answer = await decide(received);
+    } catch (error) {
+      answer = failureAnswer(error);
+    }
+    const { status, headers, body, trailers } = completeAnswer(answer, received.method);
+    response.writeHead(status, answer.trailers ? { ...headers, trailer: Object.keys(answer.trailers).join(", ") } : headers);
+    response.flushHeaders();
+    for await (const chunk of body) {
+      if (response.destroyed) return;
+      if (!response.write(chunk)) await Promise.race([once(response, "drain"), once(response, "close")]);
+    }
+    const last = trailers();
+    if (last) response.addTrailers(last as Record<string, string>);
+    response.end();
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.setTimer(SEEN_MS, resolve);
+    });
+  }
+}
+
+function giveHead(response: ServerResponse, part: string | null): Promise<void> {
+  response.writeHead(200, { "content-type": "text/plain", "content-length": "1000" });
+  response.flushHeaders();
+  if (part === null) return Promise.resolve();
+  return new Promise((resolve) => {
+    response.write(part, () => resolve());
+  });
+}
