@@ -16,6 +16,7 @@ export default defineConfig({
     exclude: ["test/interop/**", "**/node_modules/**"],
     // A process for each file: sockets, AsyncLocalStorage and undici's global dispatcher stay apart.
     pool: "forks",
+    isolate: true,
     maxWorkers: "100%",
     testTimeout: 20_000,
     hookTimeout: 30_000,
