@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { joinMesh } from "heddle";
@@ -28,16 +27,16 @@ function callingPython(): ReturnType<typeof joinMesh> {
 /** A server of ours that answers with what it was asked, behind the inbound stack. */
 async function listening(): Promise<{ readonly url: string } & AsyncDisposable> {
   const mesh = await joinMesh({ service: "echo", config: { apiVersion: "heddle/v1", services: { echo: {} } } });
-  const server = createServer(async (req, res) => {
-    let bytes = 0;
-    for await (const chunk of req) bytes += (chunk as Buffer).length;
-    res.setHeader("content-type", "application/json");
-    res.end(JSON.stringify({ method: req.method, url: req.url, bytes }));
-  });
-  const listener = await mesh.listen(server, { port: 0, host: "127.0.0.1", health: { live: "/livez", ready: "/readyz" } });
-  const address = listener.address();
-  if (typeof address !== "object" || address === null) throw new Error("listen gave no port");
-  return { url: `http://127.0.0.1:${address.port}`, [Symbol.asyncDispose]: () => mesh.close() };
+  const { url } = await mesh.listen(
+    async (req, res) => {
+      let bytes = 0;
+      for await (const chunk of req) bytes += (chunk as Buffer).length;
+      res.setHeader("content-type", "application/json");
+      res.end(JSON.stringify({ method: req.method, url: req.url, bytes }));
+    },
+    { host: "127.0.0.1", health: { live: "/livez", ready: "/readyz" } },
+  );
+  return { url, [Symbol.asyncDispose]: () => mesh.close() };
 }
 
 test("curl and Python's server understand each other, so that a failure below is ours", async () => {
