@@ -1,4 +1,15 @@
-import type { HeaderMap } from "./message.ts";
+import type { BackendState } from "./backend-state.ts";
+import type { Clock } from "./clock.ts";
+import type { DataPlane } from "./data-plane.ts";
+import { formatDuration } from "./duration.ts";
+import type { EndpointState } from "./endpoint/endpoint.ts";
+import { copyHeaders, type HeaderMap, type MeshRequest } from "./message.ts";
+import type { Backend } from "./model/backend.ts";
+import type { RetryConfig, Route, WeightedBackend } from "./model/route.ts";
+import { type CompiledRoute, changedRequest } from "./outbound.ts";
+import { startOutbound } from "./request-start.ts";
+import { redirectLocation } from "./routing/redirect.ts";
+import { pathnameOf } from "./routing/router.ts";
 
 export interface ExplainRequest {
   /** Default GET. */
@@ -14,8 +25,18 @@ export interface Explanation {
   readonly virtualHost: { readonly name: string; readonly claim: string; readonly from: string } | null;
   readonly egress: "allow" | "deny" | null;
   /** Every route that was looked at, in order, up to the one taken. */
-  readonly routes: readonly { readonly name: string; readonly from: string; readonly matched: boolean; readonly why: string }[];
+  readonly routes: readonly ExplainedRoute[];
+  /** What will happen; the first of `alternatives` where a share of requests decides between several routes. */
   readonly decision: ExplainedDecision;
+  /** Every decision that may be taken, when routes match only a fraction of requests. */
+  readonly alternatives: readonly ExplainedDecision[];
+}
+
+export interface ExplainedRoute {
+  readonly name: string;
+  readonly from: string;
+  readonly matched: boolean;
+  readonly why: string;
 }
 
 export type ExplainedDecision =
@@ -27,6 +48,7 @@ export type ExplainedDecision =
       readonly kind: "forward";
       readonly route: string;
       /** As sent upstream, before header operations of a backend. */
+      readonly authority: string;
       readonly path: string;
       readonly requestHeaders: HeaderMap;
       readonly timeout: string | null;
@@ -44,4 +66,149 @@ export interface ExplainedBackend {
   readonly outlier: string;
   readonly limits: string;
   readonly endpoints: readonly { readonly address: string; readonly labels: Readonly<Record<string, string>>; readonly state: string }[];
+}
+
+export interface ExplainDependencies {
+  readonly dataPlane: DataPlane;
+  readonly clock: Clock;
+  readonly egress: "allow" | "deny";
+}
+
+/**
+ * Runs the very conditions and changes that a request runs, up to where chance or load would decide; sends nothing and consumes no
+ * randomness, token or turn. Throws TypeError for a URL that is none.
+ */
+export function explainRequest(wanted: ExplainRequest, { dataPlane, clock, egress }: ExplainDependencies): Explanation {
+  const request = requestOf(wanted, clock);
+  const claim = dataPlane.claim(request.authority);
+  if (claim === null) {
+    return {
+      authority: request.authority,
+      virtualHost: null,
+      egress,
+      routes: [],
+      decision: { kind: "unclaimed" },
+      alternatives: [{ kind: "unclaimed" }],
+    };
+  }
+  const { virtualHost } = claim;
+  const { routes, alternatives } = explainRoutes(dataPlane.compiled(virtualHost).routes, request, dataPlane, clock.now());
+  return {
+    authority: request.authority,
+    virtualHost: { name: virtualHost.name, claim: claim.claim, from: virtualHost.origin },
+    egress: null,
+    routes,
+    decision: alternatives[0] as ExplainedDecision,
+    alternatives,
+  };
+}
+
+function requestOf({ method = "GET", url, headers = {} }: ExplainRequest, clock: Clock): MeshRequest {
+  const parsed = new URL(url);
+  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") throw new TypeError(`${url}: only http and https are explained`);
+  const lower = copyHeaders({});
+  for (const [name, value] of Object.entries(headers)) lower[name.toLowerCase()] = typeof value === "string" ? value : [...value];
+  return startOutbound(
+    {
+      method,
+      scheme: parsed.protocol === "https:" ? "https" : "http",
+      authority: parsed.host,
+      path: parsed.pathname + parsed.search,
+      headers: lower,
+      body: null,
+    },
+    clock,
+  );
+}
+
+/** A route with a fraction takes only some requests: what follows it may be taken too. */
+function explainRoutes(
+  compiled: readonly CompiledRoute[],
+  request: MeshRequest,
+  dataPlane: DataPlane,
+  now: number,
+): { routes: ExplainedRoute[]; alternatives: ExplainedDecision[] } {
+  const pathname = pathnameOf(request.path);
+  const routes: ExplainedRoute[] = [];
+  const alternatives: ExplainedDecision[] = [];
+  for (const { name, route, match } of compiled) {
+    const failed = match.conditions.find((condition) => !condition.test(request, pathname));
+    routes.push({ name, from: route.origin, matched: failed === undefined, why: failed ? `not matched: ${failed.why}` : reasonOf(match) });
+    if (failed || match.fraction?.numerator === 0) continue;
+    alternatives.push(decisionOf(route, request, dataPlane, now));
+    if (match.fraction === null || match.fraction.numerator >= match.fraction.denominator) return { routes, alternatives };
+  }
+  return { routes, alternatives: [...alternatives, { kind: "no-route" }] };
+}
+
+function reasonOf({ conditions, fraction }: CompiledRoute["match"]): string {
+  const all = conditions.map((condition) => condition.why);
+  if (fraction) all.push(`${fraction.numerator} of ${fraction.denominator} requests`);
+  return all.length === 0 ? "matches everything" : all.join(", ");
+}
+
+function decisionOf(route: Route, request: MeshRequest, dataPlane: DataPlane, now: number): ExplainedDecision {
+  const { action } = route;
+  switch (action.kind) {
+    case "redirect":
+      return { kind: "redirect", status: action.status, location: redirectLocation(action, route.match.path, request), route: route.name };
+    case "respond":
+      return { kind: "respond", status: action.status, body: action.body, route: route.name };
+    case "forward": {
+      const changed = changedRequest(request, route, route.headers?.request ?? null);
+      const total = action.to.reduce((sum, to) => sum + to.weight, 0);
+      return {
+        kind: "forward",
+        route: route.name,
+        authority: changed.authority,
+        path: changed.path,
+        requestHeaders: changed.headers,
+        timeout: route.timeout?.totalMs == null ? null : formatDuration(route.timeout.totalMs),
+        retry: describeRetry(route.retry),
+        backends: action.to.filter((to) => to.weight > 0).map((to) => explainBackend(to, total, dataPlane.backendState(to.backend), now)),
+      };
+    }
+    default:
+      return action satisfies never;
+  }
+}
+
+function explainBackend(to: WeightedBackend, total: number, state: BackendState, now: number): ExplainedBackend {
+  const { backend } = state;
+  return {
+    backend: to.backend,
+    percent: (to.weight / total) * 100,
+    from: backend.origin,
+    balancer: backend.balancer.policy,
+    breaker: describeBreaker(backend, state, now),
+    outlier: describeOutlier(backend),
+    limits: `maxConnections ${backend.limits.maxConnections} per endpoint, maxPending ${backend.limits.maxPending}, maxRequests ${backend.limits.maxRequests ?? "unlimited"}`,
+    endpoints: state.endpoints.all.map((endpoint: EndpointState) => ({
+      address: endpoint.address,
+      labels: endpoint.endpoint.labels,
+      state: endpoint.status,
+    })),
+  };
+}
+
+function describeRetry(retry: RetryConfig | "off" | null): string {
+  if (retry === "off") return "off";
+  if (retry === null) return "transparent retries only";
+  const perTry = retry.perTryTimeoutMs === null ? "" : `, ${formatDuration(retry.perTryTimeoutMs)} per try`;
+  return `up to ${retry.maxRetries} on ${retry.on.join(", ")} for ${retry.methods.join(", ")}${perTry}`;
+}
+
+function describeBreaker({ breaker }: Backend, state: BackendState, now: number): string {
+  if (breaker === null) return "none";
+  const rules: string[] = [];
+  if (breaker.consecutiveFailures !== null) rules.push(`${breaker.consecutiveFailures} failures in a row`);
+  if (breaker.failurePercent !== null) {
+    rules.push(`${breaker.failurePercent}% of at least ${breaker.minRequests} within ${formatDuration(breaker.windowMs)}`);
+  }
+  return `${state.breaker?.state(now) ?? "closed"}; opens for ${formatDuration(breaker.openForMs)} after ${rules.join(" or ")}`;
+}
+
+function describeOutlier({ outlier }: Backend): string {
+  if (outlier === null) return "off";
+  return `ejects for ${formatDuration(outlier.baseEjectionMs)} and longer after ${outlier.consecutiveFailures} failures in a row, at most ${outlier.maxEjectionPercent}%`;
 }

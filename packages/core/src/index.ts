@@ -1,8 +1,10 @@
 export * from "./cancel.ts";
 export * from "./clock.ts";
 export * from "./context.ts";
+export { nearest } from "./control/document/mistakes.ts";
 export * from "./control/source.ts";
 export * from "./deadlines.ts";
+export { discard } from "./discard.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./explain.ts";
@@ -17,6 +19,7 @@ export * from "./model/match.ts";
 export * from "./model/route.ts";
 export * from "./model/snapshot.ts";
 export * from "./model/virtual-host.ts";
+export { deadline } from "./policy/timeout.ts";
 export * from "./push-body.ts";
 export * from "./random.ts";
 export * from "./report.ts";

@@ -1,4 +1,8 @@
+import type { BackendState } from "./backend-state.ts";
+import type { SnapshotStore } from "./control/snapshot-store.ts";
 import type { Problem } from "./control/source.ts";
+import type { WatchedSource } from "./control/watched-source.ts";
+import type { EndpointState } from "./endpoint/endpoint.ts";
 import type { OutcomeCounts } from "./telemetry/metrics.ts";
 
 /** What the mesh knows and does, as plain data. */
@@ -38,7 +42,8 @@ export interface InspectedEndpoint {
   readonly state: "ready" | "ejected" | "half-open" | "draining";
   readonly inFlight: number;
   readonly connections: number;
-  readonly latencyMs: number;
+  /** The balancer's estimate; null before the first answer, and where the balancer makes none. */
+  readonly latencyMs: number | null;
   readonly requests: number;
   readonly failures: number;
   readonly ejections: number;
@@ -48,4 +53,59 @@ export interface InspectedEndpoint {
 export interface Health {
   readonly ok: boolean;
   readonly because: readonly string[];
+}
+
+export interface InspectionParts {
+  readonly service: string | null;
+  readonly store: SnapshotStore;
+  readonly source: WatchedSource;
+  readonly states: Iterable<BackendState>;
+  readonly problems: readonly Problem[];
+  readonly counters: readonly OutcomeCounts[];
+  readonly inboundInFlight: number;
+  readonly now: number;
+}
+
+export function inspectMesh(parts: InspectionParts): Inspection {
+  const { store, source, now } = parts;
+  const { virtualHosts, egress } = store.current;
+  return {
+    service: parts.service,
+    revision: store.revision,
+    egress,
+    sources: [{ name: source.name, state: source.state, updates: source.updates }],
+    virtualHosts: virtualHosts.map(({ name, authorities, routes, origin }) => ({ name, authorities, routes: routes.length, from: origin })),
+    backends: Array.from(parts.states, (state) => inspectBackend(state, now)),
+    problems: parts.problems,
+    counters: parts.counters,
+    inbound: { inFlight: parts.inboundInFlight },
+  };
+}
+
+function inspectBackend(state: BackendState, now: number): InspectedBackend {
+  return {
+    name: state.name,
+    from: state.backend.origin,
+    balancer: state.balancer.policy,
+    inFlight: state.endpoints.all.reduce((sum, endpoint) => sum + endpoint.inFlight, 0),
+    pending: state.pending,
+    breaker: state.breaker?.state(now) ?? "none",
+    retryBudget: { available: state.retryBudget.available(now) },
+    endpoints: state.endpoints.all.map(inspectEndpoint),
+  };
+}
+
+function inspectEndpoint(state: EndpointState): InspectedEndpoint {
+  return {
+    address: state.address,
+    labels: state.endpoint.labels,
+    weight: state.endpoint.weight,
+    state: state.status,
+    inFlight: state.inFlight,
+    connections: state.lease?.connections() ?? 0,
+    latencyMs: Number.isNaN(state.estimateMs) ? null : state.estimateMs,
+    requests: state.requests,
+    failures: state.failures,
+    ejections: state.ejections,
+  };
 }

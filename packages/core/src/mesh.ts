@@ -1,46 +1,48 @@
-import type { Clock } from "./clock.ts";
-import type { CallOptions, RequestContext } from "./context.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { RequestContext } from "./context.ts";
+import { documentSource } from "./control/document-source.ts";
+import { Problems, writeProblem } from "./control/problems.ts";
+import { SnapshotStore } from "./control/snapshot-store.ts";
 import type { ControlSource, Problem } from "./control/source.ts";
-import type { Deadlines } from "./deadlines.ts";
-import type { Duration } from "./duration.ts";
-import type { ExplainRequest, Explanation } from "./explain.ts";
-import type { Health, Inspection } from "./inspect.ts";
+import { WatchedSource } from "./control/watched-source.ts";
+import { DataPlane } from "./data-plane.ts";
+import { Deadlines } from "./deadlines.ts";
+import { type Duration, durationMs } from "./duration.ts";
+import { Channels } from "./endpoint/channels.ts";
+import { MeshError } from "./errors.ts";
+import { type ExplainRequest, type Explanation, explainRequest } from "./explain.ts";
+import { composeInbound } from "./inbound.ts";
+import { type Health, type Inspection, inspectMesh } from "./inspect.ts";
 import type { Handler } from "./layer.ts";
-import type { HeaderMap, MeshRequest, RequestBody } from "./message.ts";
-import type { Random } from "./random.ts";
-import type { Report } from "./report.ts";
-import type { AccessLogOptions } from "./telemetry/access-log.ts";
+import type { MeshRequest, MeshResponse } from "./message.ts";
+import { DEFAULT_START_TIMEOUT_MS } from "./model/defaults.ts";
+import { nearest } from "./nearest.ts";
+import { type Random, systemRandom } from "./random.ts";
+import { type Report, reportOf } from "./report.ts";
+import { type RequestInit, startOutbound } from "./request-start.ts";
+import { type Closing, shutDown } from "./shutdown.ts";
+import { type AccessLog, type AccessLogOptions, accessLog } from "./telemetry/access-log.ts";
+import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { clientSpan, serverSpan } from "./telemetry/tracing.ts";
 import type { Transport } from "./transport.ts";
 
 export interface MeshOptions {
   /** Who this process is: selects its inbound policy and labels its telemetry. Absent: client only, serving throws. */
-  readonly service?: string;
+  readonly service?: string | undefined;
   /** A path to a YAML or JSON document, a document as an object, or a control source. */
   readonly config: string | object | ControlSource;
   readonly transport: Transport;
   /** How long `ready()` waits for every source to have spoken. Default 10 s. */
-  readonly startTimeout?: Duration;
+  readonly startTimeout?: Duration | undefined;
   /** Default: each problem is written to stderr once. `inspect().problems` keeps the last 100. */
-  readonly onProblem?: (problem: Problem) => void;
+  readonly onProblem?: ((problem: Problem) => void) | undefined;
   /** Called after a changed configuration took effect. */
-  readonly onChange?: (change: { readonly source: string; readonly revision: number }) => void;
+  readonly onChange?: ((change: { readonly revision: number }) => void) | undefined;
   /** One line a request, on each side. Default: off. */
-  readonly accessLog?: AccessLogOptions | boolean;
+  readonly accessLog?: AccessLogOptions | boolean | undefined;
   /** Default: the system's. */
-  readonly clock?: Clock;
-  readonly random?: Random;
-}
-
-/** Everything a request needs besides the mesh's own decisions. */
-export interface RequestInit {
-  readonly method: string;
-  readonly scheme: "http" | "https";
-  readonly authority: string;
-  readonly path: string;
-  /** Lower-case names, without `host`. The mesh does not change this object. */
-  readonly headers: HeaderMap;
-  readonly body: RequestBody;
-  readonly options?: CallOptions;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
 }
 
 /** The mesh in one process, without a protocol's front doors (those are in @heddle/http and the umbrella `heddle`). */
@@ -60,7 +62,7 @@ export interface Mesh {
   /** A request with its context: deadline, tags and trace of the inbound request it is made in, if any. */
   startRequest(init: RequestInit): MeshRequest;
   /** `virtualHost` and `startRequest` in one; rejects with `unknown_service` where no service claims the authority. */
-  send(init: RequestInit): Promise<import("./message.ts").MeshResponse>;
+  send(init: RequestInit): Promise<MeshResponse>;
 
   /** The inbound stack. `request.context.app` must be set: it answers what no layer did. Rejects only if the app does. */
   readonly inbound: Handler;
@@ -87,12 +89,233 @@ export interface Mesh {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A part of the process that serves through the mesh. */
-export interface Closing {
-  /** Tell callers to go elsewhere; keep serving. */
-  drain(): void;
-  /** Accept nothing new, finish what is in flight. */
-  close(): Promise<void>;
-  /** Cut what is left. */
-  destroy(): void;
+const DEFAULT_CLOSE_LIMIT_MS = 10_000;
+/** How often channels are looked at that nothing may use any more. */
+const SWEEP_MS = 60_000;
+
+/** Starts a mesh. It begins to watch its source at once; `ready()` tells when it can be used. */
+export function createMesh(options: MeshOptions): Mesh {
+  return new RunningMesh(options);
+}
+
+class RunningMesh implements Mesh {
+  readonly service: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly deadlines: Deadlines;
+  readonly inbound: Handler;
+  isDraining = false;
+  readonly #options: MeshOptions;
+  readonly #problems: Problems;
+  readonly #store = new SnapshotStore();
+  readonly #channels: Channels;
+  readonly #dataPlane: DataPlane;
+  readonly #source: WatchedSource;
+  readonly #metrics: Metrics;
+  readonly #log: AccessLog | null;
+  readonly #inboundInFlight = { count: 0 };
+  readonly #closings = new Set<Closing>();
+  readonly #contexts = new WeakMap<object, RequestContext>();
+  readonly #waiting = new Set<() => void>();
+  #closed: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(options: MeshOptions) {
+    this.#options = options;
+    this.service = options.service;
+    this.clock = options.clock ?? systemClock;
+    this.random = options.random ?? systemRandom;
+    this.deadlines = new Deadlines(this.clock);
+    this.#problems = new Problems(options.onProblem ?? writeProblem);
+    const warn = (message: string) => this.#problems.report({ where: "telemetry", message, severity: "warning" });
+    this.#metrics = createMetrics(this.clock, warn);
+    this.#log = accessLog(options.accessLog ?? false, { clock: this.clock, warn });
+    this.#channels = new Channels(options.transport, this.clock);
+    this.#dataPlane = new DataPlane(this.#store.current, {
+      clock: this.clock,
+      random: this.random,
+      channels: this.#channels,
+      outbound: {
+        clock: this.clock,
+        deadlines: this.deadlines,
+        random: this.random,
+        accessLog: this.#log?.layer("outbound") ?? null,
+        metrics: this.#metrics.layer("outbound"),
+        span: clientSpan({ warn }),
+      },
+    });
+    this.inbound = composeInbound({
+      clock: this.clock,
+      policy: () => (this.service === undefined ? null : (this.#store.current.inboundPolicies.get(this.service) ?? null)),
+      isReady: () => this.#source.hasSpoken,
+      accessLog: this.#log?.layer("inbound") ?? null,
+      metrics: this.#metrics.layer("inbound"),
+      span: serverSpan({ warn }),
+      inFlight: this.#inboundInFlight,
+    });
+    this.#sweepLater();
+    this.#source = new WatchedSource(documentSource(options.config), {
+      clock: this.clock,
+      store: this.#store,
+      problems: this.#problems,
+      applied: () => this.#applied(),
+    });
+  }
+
+  get egress(): "allow" | "deny" {
+    return this.#store.current.egress;
+  }
+
+  ready(): Promise<void> {
+    if (this.#isReady()) return this.#requireDefined();
+    const timeoutMs = durationMs(this.#options.startTimeout ?? DEFAULT_START_TIMEOUT_MS, "startTimeout");
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        this.#waiting.delete(settle);
+        this.clock.clearTimer(timer);
+        if (this.#isReady()) this.#requireDefined().then(resolve, reject);
+        else reject(this.#notReady(timeoutMs));
+      };
+      const timer = this.clock.setTimer(timeoutMs, settle);
+      this.#waiting.add(settle);
+    });
+  }
+
+  virtualHost(authority: string): Handler | null {
+    return this.#dataPlane.handler(authority);
+  }
+
+  startRequest(init: RequestInit): MeshRequest {
+    return startOutbound(init, this.clock);
+  }
+
+  send(init: RequestInit): Promise<MeshResponse> {
+    if (this.#isClosed) return Promise.reject(closedError(init.method, init.authority));
+    const handler = this.#dataPlane.handler(init.authority);
+    if (handler) return handler(startOutbound(init, this.clock));
+    return Promise.reject(
+      new MeshError("unknown_service", `${init.method} ${init.scheme}://${init.authority}: no service claims this host`),
+    );
+  }
+
+  assertServing(): void {
+    if (this.service === undefined) {
+      throw new TypeError("this mesh cannot serve: it has no service (give joinMesh `service`, or set HEDDLE_SERVICE)");
+    }
+    const undefinedBecause = this.#source.hasSpoken ? this.#undefinedBecause() : null;
+    if (undefinedBecause !== null) throw new TypeError(`this mesh cannot serve: ${undefinedBecause}`);
+  }
+
+  onClose(closing: Closing): () => void {
+    this.#closings.add(closing);
+    if (this.isDraining) closing.drain();
+    return () => this.#closings.delete(closing);
+  }
+
+  remember(object: object, context: RequestContext): void {
+    this.#contexts.set(object, context);
+  }
+
+  report(reply: unknown): Report | undefined {
+    if (typeof reply !== "object" || reply === null) return undefined;
+    const context = this.#contexts.get(reply);
+    if (context) return reportOf(context);
+    const { report, cause, headers } = reply as { report?: Report; cause?: unknown; headers?: unknown };
+    return report ?? this.report(cause) ?? (headers === reply ? undefined : this.#reportOfHeaders(headers));
+  }
+
+  explain(request: ExplainRequest): Explanation {
+    return explainRequest(request, { dataPlane: this.#dataPlane, clock: this.clock, egress: this.egress });
+  }
+
+  inspect(): Inspection {
+    return inspectMesh({
+      service: this.service ?? null,
+      store: this.#store,
+      source: this.#source,
+      states: this.#dataPlane.states,
+      problems: this.#problems.all,
+      counters: this.#metrics.counts(),
+      inboundInFlight: this.#inboundInFlight.count,
+      now: this.clock.now(),
+    });
+  }
+
+  health(): Health {
+    const because: string[] = [];
+    if (!this.#source.hasSpoken) because.push(`${this.#source.name}: ${this.#source.waitingBecause}`);
+    const undefinedBecause = this.#undefinedBecause();
+    if (this.#source.hasSpoken && undefinedBecause !== null) because.push(undefinedBecause);
+    if (this.isDraining) because.push("draining");
+    return { ok: because.length === 0, because };
+  }
+
+  close(options: { readonly drain?: Duration; readonly limit?: Duration } = {}): Promise<void> {
+    this.#closed ??= this.#shutDown(durationMs(options.drain ?? 0, "drain"), durationMs(options.limit ?? DEFAULT_CLOSE_LIMIT_MS, "limit"));
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #applied(): void {
+    this.#dataPlane.update(this.#store.current);
+    for (const settle of this.#waiting) settle();
+    this.#options.onChange?.({ revision: this.#store.revision });
+  }
+
+  #isReady(): boolean {
+    return this.#source.hasSpoken;
+  }
+
+  #requireDefined(): Promise<void> {
+    const because = this.#undefinedBecause();
+    return because === null ? Promise.resolve() : Promise.reject(new MeshError("not_ready", because));
+  }
+
+  /** Why the service of this process does not exist; null if it does, or may. */
+  #undefinedBecause(): string | null {
+    const { inboundPolicies, enumeratesServices } = this.#store.current;
+    if (this.service === undefined || !enumeratesServices || inboundPolicies.has(this.service)) return null;
+    const meant = nearest(this.service, [...inboundPolicies.keys()]);
+    return `service ${JSON.stringify(this.service)} is not defined by ${this.#source.name}${meant === null ? "" : `; did you mean ${JSON.stringify(meant)}?`}`;
+  }
+
+  #notReady(timeoutMs: number): MeshError {
+    return this.#isClosed
+      ? new MeshError("closed", "the mesh was closed before it was ready")
+      : new MeshError("not_ready", `not ready after ${timeoutMs}ms: ${this.#source.name}: ${this.#source.waitingBecause}`);
+  }
+
+  #reportOfHeaders(headers: unknown): Report | undefined {
+    const context = typeof headers === "object" && headers !== null ? this.#contexts.get(headers) : undefined;
+    return context ? reportOf(context) : undefined;
+  }
+
+  #sweepLater(): void {
+    this.deadlines.add(SWEEP_MS, () => {
+      this.#dataPlane.sweep();
+      this.#sweepLater();
+    });
+  }
+
+  async #shutDown(drainMs: number, limitMs: number): Promise<void> {
+    this.isDraining = true;
+    const outbound: Closing = {
+      drain() {},
+      close: () => this.#channels.close(),
+      destroy: () => this.#channels.destroy(new MeshError("closed", "the mesh was closed")),
+    };
+    await shutDown([...this.#closings, outbound], drainMs, limitMs, this.clock);
+    this.#isClosed = true;
+    this.#source.close();
+    for (const settle of this.#waiting) settle();
+    this.deadlines.close();
+    await this.#log?.close();
+  }
+}
+
+function closedError(method: string, authority: string): MeshError {
+  return new MeshError("closed", `${method} ${authority}: the mesh was closed`);
 }

@@ -1,4 +1,6 @@
 import type { Attempt, AttemptOutcome, RequestContext } from "./context.ts";
+import { MeshError } from "./errors.ts";
+import type { Layer } from "./layer.ts";
 
 /** What happened to one call, as plain data. */
 export interface Report {
@@ -42,4 +44,24 @@ export function reportOf(context: RequestContext): Report {
 /** One vocabulary for error, report, access log and command line. */
 export function outcomeName(attempt: Attempt): AttemptOutcome | `${number}` {
   return attempt.outcome === "response" ? `${attempt.status}` : attempt.outcome;
+}
+
+/** Names the service, and puts the report into every failure of the mesh that leaves it. */
+export function failureReport(service: string): Layer {
+  return (next) => (request) => {
+    request.context.service = service;
+    return next(request).catch((error: unknown) => {
+      if (error instanceof MeshError && error.report === undefined) {
+        error.report = reportOf(request.context);
+        error.message += triedIn(error.report);
+      }
+      throw error;
+    });
+  };
+}
+
+/** Names the service, the route, and each endpoint tried with its outcome. */
+function triedIn({ service, route, attempts }: Report): string {
+  const tries = attempts.map(({ endpoint, outcome }) => `${endpoint || "no endpoint"}: ${outcome}`).join(", ");
+  return ` (service ${service}${route ? `, route ${route}` : ""}${tries ? `; tried ${tries}` : ""})`;
 }

@@ -1,7 +1,7 @@
 import type { OutlierConfig } from "../model/backend.ts";
 import type { Endpoint } from "../model/endpoint-set.ts";
 import { EndpointState } from "./endpoint.ts";
-import { recordOutcome } from "./outlier.ts";
+import { type EndedExchange, recordOutcome } from "./outlier.ts";
 
 /** How long an endpoint that said it drains is left alone before it is probed. */
 const DRAINING_MS = 10_000;
@@ -43,13 +43,11 @@ export class EndpointStates {
     return this.#ready.length > 0 ? this.#ready : this.all;
   }
 
-  record(state: EndpointState, isFailure: boolean, now: number): void {
-    if (this.#outlier === null) {
-      if (isFailure) state.failures++;
-      return;
-    }
-    const ejected = this.all.length - this.#ready.length;
-    if (recordOutcome(state, isFailure, this.#outlier, { total: this.all.length, ejected }, now)) this.#rebuild(now);
+  record(state: EndpointState, ended: EndedExchange): void {
+    if (ended.isFailure) state.failures++;
+    if (this.#outlier === null) return;
+    const neighbours = { total: this.all.length, out: this.all.length - this.#ready.length };
+    if (recordOutcome(state, ended, this.#outlier, neighbours)) this.#rebuild(ended.now);
   }
 
   /** The endpoint said that it takes no new work. */

@@ -22,6 +22,7 @@ export class EndpointState {
   inFlight = 0;
   oldest: Exchange | null = null;
   #newest: Exchange | null = null;
+  #probe: Exchange | null = null;
 
   /** Peak-EWMA estimate in milliseconds, and when it was made; NaN before the first sample. */
   estimateMs: number = Number.NaN;
@@ -49,7 +50,7 @@ export class EndpointState {
 
   /** Half-open with its one probe under way: takes nothing else. */
   get isProbed(): boolean {
-    return this.status === "half-open" && this.inFlight > 0;
+    return this.status === "half-open" && this.#probe !== null && !this.#probe.isReleased;
   }
 
   begin(now: number): Exchange {
@@ -57,6 +58,7 @@ export class EndpointState {
     if (this.#newest) this.#newest.next = exchange;
     else this.oldest = exchange;
     this.#newest = exchange;
+    if (this.status === "half-open") this.#probe = exchange;
     this.inFlight++;
     this.requests++;
     return exchange;

@@ -1,19 +1,28 @@
 import type { OutlierConfig } from "../model/backend.ts";
 import type { EndpointState } from "./endpoint.ts";
 
+/** How one exchange ended. */
+export interface EndedExchange {
+  readonly isFailure: boolean;
+  readonly startedAt: number;
+  readonly now: number;
+}
+
 /** What ejecting one endpoint depends on besides its own record. */
-export interface Ejectable {
+export interface Neighbours {
   readonly total: number;
-  /** Ejected now. */
-  readonly ejected: number;
+  /** Taking no requests now. */
+  readonly out: number;
 }
 
 /**
  * Outlier detection by consecutive failures (Envoy's consecutive_5xx with local-origin failures counted alike). Ejected for
  * base * multiplier, at most `maxEjection`; then half-open: one request probes. Never the last endpoint, never over the share.
- * Returns true if the endpoint's status changed.
+ * What began before the endpoint was half-open says nothing about it now. Returns true if the endpoint's status changed.
  */
-export function recordOutcome(state: EndpointState, isFailure: boolean, config: OutlierConfig, others: Ejectable, now: number): boolean {
+export function recordOutcome(state: EndpointState, ended: EndedExchange, config: OutlierConfig, neighbours: Neighbours): boolean {
+  const { isFailure, now } = ended;
+  if (state.status === "half-open" && ended.startedAt < state.returnsAt) return false;
   if (!isFailure) {
     state.consecutiveFailures = 0;
     if (state.status !== "half-open") return false;
@@ -21,16 +30,14 @@ export function recordOutcome(state: EndpointState, isFailure: boolean, config: 
     state.readySince = now;
     return true;
   }
-  state.failures++;
   state.consecutiveFailures++;
   if (state.status === "half-open") return eject(state, config, now);
   if (state.status !== "ready" || state.consecutiveFailures < config.consecutiveFailures) return false;
-  return mayEject(config, others) && eject(state, config, now);
+  return mayEject(config, neighbours) && eject(state, config, now);
 }
 
-function mayEject(config: OutlierConfig, { total, ejected }: Ejectable): boolean {
-  const most = Math.min(total - 1, Math.max(1, Math.floor((total * config.maxEjectionPercent) / 100)));
-  return config.maxEjectionPercent > 0 && ejected < most;
+function mayEject(config: OutlierConfig, { total, out }: Neighbours): boolean {
+  return out < Math.min(total - 1, Math.floor((total * config.maxEjectionPercent) / 100));
 }
 
 function eject(state: EndpointState, config: OutlierConfig, now: number): true {

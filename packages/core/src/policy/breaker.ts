@@ -135,7 +135,10 @@ export function breakerLayer(backend: string, breaker: Breaker, clock: Clock): L
     if (permit === null) {
       const wait = breaker.retryInMs(now);
       return Promise.reject(
-        new MeshError("breaker_open", `${backend}: the breaker is open${wait > 0 ? `; it lets a probe through in ${formatDuration(Math.ceil(wait))}` : " and a probe is under way"}`),
+        new MeshError(
+          "breaker_open",
+          `${backend}: the breaker is open${wait > 0 ? `; it lets a probe through in ${formatDuration(Math.ceil(wait))}` : " and a probe is under way"}`,
+        ),
       );
     }
     const settle = (error: unknown) => {

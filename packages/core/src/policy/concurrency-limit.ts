@@ -10,7 +10,9 @@ export interface InFlight {
 export function concurrencyLimit(maxRequests: number, backend: string, inFlight: InFlight): Layer {
   return (next) => (request) => {
     if (inFlight.count >= maxRequests) {
-      return Promise.reject(new MeshError("overloaded", `${backend}: ${inFlight.count} requests in flight, limits.maxRequests is ${maxRequests}`));
+      return Promise.reject(
+        new MeshError("overloaded", `${backend}: ${inFlight.count} requests in flight, limits.maxRequests is ${maxRequests}`),
+      );
     }
     inFlight.count++;
     const release = () => {

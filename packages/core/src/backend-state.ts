@@ -1,0 +1,154 @@
+import { isDeepStrictEqual } from "node:util";
+import type { BalanceTarget } from "./balance/balance.ts";
+import type { Balancer } from "./balance/balancer.ts";
+import { leastRequest } from "./balance/least-request.ts";
+import { PeakEwma } from "./balance/peak-ewma.ts";
+import { randomBalancer } from "./balance/random.ts";
+import { RoundRobin } from "./balance/round-robin.ts";
+import type { Clock } from "./clock.ts";
+import type { Channels } from "./endpoint/channels.ts";
+import type { EndpointState } from "./endpoint/endpoint.ts";
+import { EndpointStates } from "./endpoint/endpoint-set.ts";
+import { type HeaderMap, headerValue } from "./message.ts";
+import type { Backend, BalancerPolicy } from "./model/backend.ts";
+import type { Endpoint, EndpointSet } from "./model/endpoint-set.ts";
+import { Breaker } from "./policy/breaker.ts";
+import type { InFlight } from "./policy/concurrency-limit.ts";
+import { retryAfterMs } from "./policy/retry-after.ts";
+import { RetryBudget } from "./policy/retry-budget.ts";
+import type { Random } from "./random.ts";
+import type { Channel } from "./transport.ts";
+
+export interface BackendStateDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly channels: Channels;
+}
+
+/**
+ * What the mesh knows about one backend: everything that must survive a configuration change, and the parts that a change replaces.
+ * Keyed by the backend's name.
+ */
+export class BackendState implements BalanceTarget {
+  backend: Backend;
+  readonly endpoints: EndpointStates;
+  balancer: Balancer;
+  breaker: Breaker | null;
+  readonly retryBudget: RetryBudget;
+  readonly inFlight: InFlight = { count: 0 };
+  pending = 0;
+  readonly #dependencies: BackendStateDependencies;
+  #endpointSet: EndpointSet | null = null;
+
+  constructor(backend: Backend, endpointSet: EndpointSet | null, dependencies: BackendStateDependencies) {
+    const now = dependencies.clock.now();
+    this.backend = backend;
+    this.#dependencies = dependencies;
+    this.endpoints = new EndpointStates(backend.outlier);
+    this.balancer = balancerOf(backend.balancer.policy, dependencies.random);
+    this.breaker = backend.breaker === null ? null : new Breaker(backend.breaker, now);
+    this.retryBudget = new RetryBudget(backend.retryBudget, now);
+    this.#updateEndpoints(endpointSet, now);
+  }
+
+  get name(): string {
+    return this.backend.name;
+  }
+
+  get maxPending(): number {
+    return this.backend.limits.maxPending;
+  }
+
+  update(backend: Backend, endpointSet: EndpointSet | null): void {
+    const previous = this.backend;
+    const now = this.#dependencies.clock.now();
+    if (backend !== previous) {
+      this.backend = backend;
+      this.endpoints.configure(backend.outlier);
+      if (backend.balancer.policy !== previous.balancer.policy)
+        this.balancer = balancerOf(backend.balancer.policy, this.#dependencies.random);
+      this.#updateBreaker(backend, now);
+      this.retryBudget.configure(backend.retryBudget);
+      if (!hasSameChannels(backend, previous)) this.#releaseLeases(this.endpoints.all);
+    }
+    if (backend !== previous || endpointSet !== this.#endpointSet) this.#updateEndpoints(endpointSet, now);
+  }
+
+  /** The backend left the configuration. Requests in flight finish on the channels they have. */
+  retire(): void {
+    this.#releaseLeases(this.endpoints.all);
+  }
+
+  channel(state: EndpointState, now: number): Channel {
+    state.lease ??= this.#dependencies.channels.lease({
+      address: state.address,
+      protocol: this.backend.protocol,
+      tls: this.backend.tls,
+      maxConnections: this.backend.limits.maxConnections,
+      connectTimeoutMs: this.backend.connectTimeoutMs,
+    });
+    return state.lease.channel(now);
+  }
+
+  retryAfterMs(headers: HeaderMap): number {
+    if (headerValue(headers, "retry-after") === undefined) return 0;
+    return retryAfterMs(headers, this.#dependencies.clock.wallTime()) ?? 0;
+  }
+
+  emptyBecause(): string {
+    const set = this.#endpointSet;
+    if (set === null) return "no source gives it an endpoint set";
+    const labels = Object.entries(this.backend.selector).map(([name, value]) => `${name}=${value}`);
+    if (set.endpoints.length === 0) return `${set.origin} gives it no endpoint`;
+    return `none of the ${set.endpoints.length} endpoints of ${set.origin} has the labels ${labels.join(", ")}`;
+  }
+
+  #updateEndpoints(endpointSet: EndpointSet | null, now: number): void {
+    this.#endpointSet = endpointSet;
+    const selected = endpointSet === null ? [] : endpointSet.endpoints.filter((endpoint) => isSelected(endpoint, this.backend.selector));
+    this.#releaseLeases(this.endpoints.update(selected, now));
+  }
+
+  #updateBreaker(backend: Backend, now: number): void {
+    if (backend.breaker === null) this.breaker = null;
+    else if (this.breaker === null) this.breaker = new Breaker(backend.breaker, now);
+    else this.breaker.configure(backend.breaker);
+  }
+
+  #releaseLeases(states: readonly EndpointState[]): void {
+    for (const state of states) {
+      state.lease?.release();
+      state.lease = null;
+    }
+  }
+}
+
+/** A change of anything else leaves connections alone. */
+function hasSameChannels(one: Backend, other: Backend): boolean {
+  return (
+    one.protocol === other.protocol &&
+    one.limits.maxConnections === other.limits.maxConnections &&
+    one.connectTimeoutMs === other.connectTimeoutMs &&
+    isDeepStrictEqual(one.tls, other.tls)
+  );
+}
+
+function isSelected(endpoint: Endpoint, selector: Readonly<Record<string, string>>): boolean {
+  for (const [name, value] of Object.entries(selector)) if (endpoint.labels[name] !== value) return false;
+  return true;
+}
+
+function balancerOf(policy: BalancerPolicy, random: Random): Balancer {
+  switch (policy) {
+    case "peak-ewma":
+      return new PeakEwma(random);
+    case "least-request":
+      return leastRequest(random);
+    case "round-robin":
+      return new RoundRobin(random);
+    case "random":
+      return randomBalancer(random);
+    default:
+      return policy satisfies never;
+  }
+}

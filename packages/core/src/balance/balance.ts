@@ -1,0 +1,155 @@
+import type { Clock } from "../clock.ts";
+import type { Attempt } from "../context.ts";
+import type { Deadlines } from "../deadlines.ts";
+import type { EndpointState, Exchange } from "../endpoint/endpoint.ts";
+import type { EndpointStates } from "../endpoint/endpoint-set.ts";
+import { MeshError } from "../errors.ts";
+import type { Handler } from "../layer.ts";
+import { type HeaderMap, headerValue, type MeshRequest, type MeshResponse } from "../message.ts";
+import { atEndpoint, outcomeOfError, verdictOf } from "../outcome.ts";
+import type { Channel } from "../transport.ts";
+import type { Balancer } from "./balancer.ts";
+
+/** The backend's current parts; they change while requests are in flight. */
+export interface BalanceTarget {
+  readonly name: string;
+  readonly endpoints: EndpointStates;
+  readonly balancer: Balancer;
+  /** Requests handed to a channel and not yet sent; survives changes. */
+  pending: number;
+  readonly maxPending: number;
+  /** The open channel to an endpoint. */
+  channel(state: EndpointState, now: number): Channel;
+  /** How long the answer asked to be left alone. */
+  retryAfterMs(headers: HeaderMap): number;
+  /** Why there is no endpoint, for people. */
+  emptyBecause(): string;
+}
+
+export interface BalanceDependencies {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+}
+
+/** The answer's header by which a server says that it drains. */
+export const DRAINING_HEADER = "x-heddle-draining";
+
+/**
+ * The end of the stack: picks an endpoint, sends, and keeps the books. Latency is measured to the head, success is known at the end
+ * of the body, load ends when the body is released. Whatever happens, what `begin` counted is released exactly once.
+ */
+export function balance(target: BalanceTarget, { clock, deadlines }: BalanceDependencies): Handler {
+  return (request) => {
+    const attempt = request.attempt as Attempt;
+    const now = clock.now();
+    const candidates = target.endpoints.candidates(now);
+    if (candidates.length === 0) return Promise.reject(new MeshError("no_endpoint", `${target.name}: ${target.emptyBecause()}`));
+    const state = target.balancer.pick(candidates, request.context.attempts, now);
+    attempt.endpoint = state.address;
+    const channel = target.channel(state, now);
+    const waiting = beginWaiting(target, attempt);
+    if (waiting) return Promise.reject(waiting);
+    const exchange = state.begin(now);
+    return channel.send(request).then(
+      (response) => {
+        settleHead(target, request, state, exchange, response, clock.now());
+        watchBody(target, request, state, exchange, response, { clock, deadlines });
+        return response;
+      },
+      (error) => {
+        endWaiting(attempt);
+        state.release(exchange);
+        throw settleFailure(target, request, state, exchange, error, clock.now());
+      },
+    );
+  };
+}
+
+/** Counts the request as pending until the transport says that it was sent. An error if too many are. */
+function beginWaiting(target: BalanceTarget, attempt: Attempt): MeshError | null {
+  if (target.pending >= target.maxPending) {
+    return new MeshError(
+      "overloaded",
+      `${target.name}: ${target.pending} requests wait for a connection, limits.maxPending is ${target.maxPending}`,
+    );
+  }
+  target.pending++;
+  attempt.onSent = () => {
+    attempt.onSent = null;
+    target.pending--;
+  };
+  return null;
+}
+
+function endWaiting(attempt: Attempt): void {
+  attempt.onSent?.();
+}
+
+function settleHead(
+  target: BalanceTarget,
+  request: MeshRequest,
+  state: EndpointState,
+  exchange: Exchange,
+  response: MeshResponse,
+  now: number,
+): void {
+  const attempt = request.attempt as Attempt;
+  endWaiting(attempt);
+  attempt.outcome = "response";
+  attempt.status = response.status;
+  attempt.elapsedMs = now - exchange.startedAt;
+  if (response.status >= 500 || response.status === 429) target.balancer.failed?.(state, target.retryAfterMs(response.headers), now);
+  else target.balancer.succeeded?.(state, attempt.elapsedMs, now);
+  if (headerValue(response.headers, DRAINING_HEADER) !== undefined) target.endpoints.drain(state, now);
+}
+
+function watchBody(
+  target: BalanceTarget,
+  request: MeshRequest,
+  state: EndpointState,
+  exchange: Exchange,
+  response: MeshResponse,
+  { clock, deadlines }: BalanceDependencies,
+): void {
+  const { body } = response;
+  const attempt = request.attempt as Attempt;
+  if (body.hasEnded && body.error === null) {
+    state.release(exchange);
+    target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: clock.now() });
+    return;
+  }
+  body.translateError((error) => atEndpoint(error, what(request), state.address));
+  body.guard(deadlines);
+  body.whenReleased(() => state.release(exchange));
+  body.whenEnd((error) => {
+    state.release(exchange);
+    if (error !== null) attempt.outcome = outcomeOfError(error, request.cancel.isCancelled);
+    if (error !== null && verdictOf(attempt) === "failure") target.balancer.failed?.(state, 0, clock.now());
+    if (verdictOf(attempt) !== "neutral") {
+      target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: clock.now() });
+    }
+  });
+}
+
+function settleFailure(
+  target: BalanceTarget,
+  request: MeshRequest,
+  state: EndpointState,
+  exchange: Exchange,
+  error: unknown,
+  now: number,
+): unknown {
+  const attempt = request.attempt as Attempt;
+  attempt.elapsedMs = now - exchange.startedAt;
+  attempt.outcome = outcomeOfError(error, request.cancel.isCancelled);
+  if (verdictOf(attempt) === "failure") {
+    target.balancer.failed?.(state, 0, now);
+    target.endpoints.record(state, { isFailure: true, startedAt: exchange.startedAt, now });
+  } else target.balancer.cancelled?.(state, attempt.elapsedMs, now);
+  return atEndpoint(error, what(request), state.address);
+}
+
+function what(request: MeshRequest): string {
+  const query = request.path.indexOf("?");
+  return `${request.method} ${request.scheme}://${request.authority}${query < 0 ? request.path : request.path.slice(0, query)}`;
+}

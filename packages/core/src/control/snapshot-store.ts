@@ -1,0 +1,56 @@
+import { isDeepStrictEqual } from "node:util";
+import type { MeshSnapshot } from "../model/snapshot.ts";
+import { validateSnapshot } from "../model/validate.ts";
+import type { VirtualHost } from "../model/virtual-host.ts";
+import type { Problem } from "./source.ts";
+
+const EMPTY: MeshSnapshot = {
+  virtualHosts: [],
+  backends: new Map(),
+  endpointSets: new Map(),
+  inboundPolicies: new Map(),
+  enumeratesServices: true,
+  egress: "allow",
+};
+
+/**
+ * Holds the configuration in force. Takes a new one only if it is valid, and keeps the identity of every part that did not change,
+ * so that only what changed is compiled again.
+ */
+export class SnapshotStore {
+  current: MeshSnapshot = EMPTY;
+  revision = 0;
+
+  /** The problems that kept a snapshot out; empty: it is in force now. */
+  accept(snapshot: MeshSnapshot): readonly Problem[] {
+    const problems = validateSnapshot(snapshot);
+    if (problems.length > 0) return problems;
+    const old = this.current;
+    this.current = {
+      ...snapshot,
+      virtualHosts: keepVirtualHosts(snapshot.virtualHosts, old.virtualHosts),
+      backends: keepEqual(snapshot.backends, old.backends),
+      endpointSets: keepEqual(snapshot.endpointSets, old.endpointSets),
+      inboundPolicies: keepEqual(snapshot.inboundPolicies, old.inboundPolicies),
+    };
+    this.revision++;
+    return [];
+  }
+}
+
+function keepEqual<T>(next: ReadonlyMap<string, T>, old: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  const kept = new Map<string, T>();
+  for (const [name, part] of next) {
+    const before = old.get(name);
+    kept.set(name, before !== undefined && isDeepStrictEqual(before, part) ? before : part);
+  }
+  return kept;
+}
+
+function keepVirtualHosts(next: readonly VirtualHost[], old: readonly VirtualHost[]): readonly VirtualHost[] {
+  const byName = new Map(old.map((virtualHost) => [virtualHost.name, virtualHost]));
+  return next.map((virtualHost) => {
+    const before = byName.get(virtualHost.name);
+    return before !== undefined && isDeepStrictEqual(before, virtualHost) ? before : virtualHost;
+  });
+}

@@ -1,0 +1,127 @@
+import { BackendState } from "./backend-state.ts";
+import type { Clock } from "./clock.ts";
+import type { Channels } from "./endpoint/channels.ts";
+import { MeshError } from "./errors.ts";
+import type { Handler } from "./layer.ts";
+import type { Backend } from "./model/backend.ts";
+import type { MeshSnapshot } from "./model/snapshot.ts";
+import type { VirtualHost } from "./model/virtual-host.ts";
+import { type CompiledVirtualHost, compileVirtualHost, type OutboundDependencies } from "./outbound.ts";
+import type { Random } from "./random.ts";
+import { type Claim, VirtualHosts } from "./routing/virtual-hosts.ts";
+
+/** Authorities whose stack is remembered; beyond it the memory starts anew. */
+const REMEMBERED = 10_000;
+
+export interface DataPlaneDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly channels: Channels;
+  readonly outbound: Omit<OutboundDependencies, "backendState">;
+}
+
+/**
+ * The snapshot in force, compiled. Stacks and backend states are made on first use, so that memory follows what is used; a change
+ * drops only the stacks of what changed, and never a state.
+ */
+export class DataPlane {
+  readonly #dependencies: DataPlaneDependencies;
+  readonly #states = new Map<string, BackendState>();
+  readonly #outbound: OutboundDependencies;
+  #snapshot: MeshSnapshot;
+  #hosts: VirtualHosts;
+  #compiled = new Map<VirtualHost, CompiledVirtualHost>();
+  #handlers = new Map<string, Handler | null>();
+
+  constructor(snapshot: MeshSnapshot, dependencies: DataPlaneDependencies) {
+    this.#dependencies = dependencies;
+    this.#snapshot = snapshot;
+    this.#hosts = new VirtualHosts(snapshot.virtualHosts);
+    this.#outbound = { ...dependencies.outbound, backendState: (name) => this.backendState(name) };
+  }
+
+  get states(): Iterable<BackendState> {
+    return this.#states.values();
+  }
+
+  /** The stack for an authority; null if no virtual host claims it. */
+  handler(authority: string): Handler | null {
+    const known = this.#handlers.get(authority);
+    if (known !== undefined) return known;
+    const claim = this.#hosts.find(authority);
+    const handler = claim === null ? null : this.compiled(claim.virtualHost).handler;
+    if (this.#handlers.size >= REMEMBERED) this.#handlers.clear();
+    this.#handlers.set(authority, handler);
+    return handler;
+  }
+
+  claim(authority: string): Claim | null {
+    return this.#hosts.find(authority);
+  }
+
+  compiled(virtualHost: VirtualHost): CompiledVirtualHost {
+    let compiled = this.#compiled.get(virtualHost);
+    if (!compiled) {
+      compiled = compileVirtualHost(virtualHost, this.#outbound);
+      this.#compiled.set(virtualHost, compiled);
+    }
+    return compiled;
+  }
+
+  backendState(name: string): BackendState {
+    const known = this.#states.get(name);
+    if (known) return known;
+    const backend = this.#snapshot.backends.get(name);
+    // The store lets no snapshot in that names a backend it lacks.
+    if (!backend) throw new MeshError("invalid_config", `backend ${name} does not exist`);
+    const state = new BackendState(backend, this.#snapshot.endpointSets.get(backend.endpointSet) ?? null, this.#dependencies);
+    this.#states.set(name, state);
+    return state;
+  }
+
+  /** Takes the next snapshot into force. Requests in flight keep the stack they began with. */
+  update(snapshot: MeshSnapshot): void {
+    const old = this.#snapshot.backends;
+    this.#snapshot = snapshot;
+    this.#hosts = new VirtualHosts(snapshot.virtualHosts);
+    this.#handlers = new Map();
+    for (const [name, state] of this.#states) this.#reconcile(name, state, snapshot);
+    this.#dropChanged(snapshot, old);
+    this.#dependencies.channels.sweep((address) => isKnown(snapshot, address));
+  }
+
+  /** Closes channels that nothing uses any more. */
+  sweep(): void {
+    this.#dependencies.channels.sweep((address) => isKnown(this.#snapshot, address));
+  }
+
+  #reconcile(name: string, state: BackendState, snapshot: MeshSnapshot): void {
+    const backend = snapshot.backends.get(name);
+    if (backend) {
+      state.update(backend, snapshot.endpointSets.get(backend.endpointSet) ?? null);
+      return;
+    }
+    state.retire();
+    this.#states.delete(name);
+  }
+
+  #dropChanged(snapshot: MeshSnapshot, old: ReadonlyMap<string, Backend>): void {
+    const kept = new Map<VirtualHost, CompiledVirtualHost>();
+    for (const virtualHost of snapshot.virtualHosts) {
+      const compiled = this.#compiled.get(virtualHost);
+      if (compiled && usesOnly(virtualHost, (name) => snapshot.backends.get(name) === old.get(name))) kept.set(virtualHost, compiled);
+    }
+    this.#compiled = kept;
+  }
+}
+
+function usesOnly(virtualHost: VirtualHost, isSame: (backend: string) => boolean): boolean {
+  return virtualHost.routes.every(({ action }) => action.kind !== "forward" || action.to.every(({ backend }) => isSame(backend)));
+}
+
+function isKnown(snapshot: MeshSnapshot, address: string): boolean {
+  for (const set of snapshot.endpointSets.values()) {
+    for (const endpoint of set.endpoints) if (endpoint.address === address) return true;
+  }
+  return false;
+}
