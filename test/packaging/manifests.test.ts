@@ -28,6 +28,10 @@ test.each(folders)("%s ships every file that it promises", (folder) => {
   }
 });
 
+test.each(folders)("%s carries the licence, as the licence asks for", (folder) => {
+  expect(readFileSync(join(root, folder, "LICENSE"), "utf8")).toBe(readFileSync(join(root, "LICENSE"), "utf8"));
+});
+
 test("packages of ours have one version and depend on each other in exactly that version", () => {
   const manifests = folders.map(readPackage);
   const [version] = [...new Set(manifests.map((manifest) => manifest.version))];
