@@ -47,7 +47,7 @@ export interface MeshOptions {
 
 /** The mesh in one process, without a protocol's front doors (those are in @heddle/http and the umbrella `heddle`). */
 export interface Mesh {
-  readonly service: string | undefined;
+  readonly serviceName: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlines: Deadlines;
@@ -99,7 +99,7 @@ export function createMesh(options: MeshOptions): Mesh {
 }
 
 class RunningMesh implements Mesh {
-  readonly service: string | undefined;
+  readonly serviceName: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlines: Deadlines;
@@ -122,7 +122,7 @@ class RunningMesh implements Mesh {
 
   constructor(options: MeshOptions) {
     this.#options = options;
-    this.service = options.service;
+    this.serviceName = options.service;
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? systemRandom;
     this.deadlines = new Deadlines(this.clock);
@@ -146,7 +146,7 @@ class RunningMesh implements Mesh {
     });
     this.inbound = composeInbound({
       clock: this.clock,
-      policy: () => (this.service === undefined ? null : (this.#store.current.inboundPolicies.get(this.service) ?? null)),
+      policy: () => (this.serviceName === undefined ? null : (this.#store.current.inboundPolicies.get(this.serviceName) ?? null)),
       isReady: () => this.#source.hasSpoken,
       accessLog: this.#log?.layer("inbound") ?? null,
       metrics: this.#metrics.layer("inbound"),
@@ -199,7 +199,7 @@ class RunningMesh implements Mesh {
   }
 
   assertServing(): void {
-    if (this.service === undefined) {
+    if (this.serviceName === undefined) {
       throw new TypeError("this mesh cannot serve: it has no service (give joinMesh `service`, or set HEDDLE_SERVICE)");
     }
     const undefinedBecause = this.#source.hasSpoken ? this.#undefinedBecause() : null;
@@ -230,7 +230,7 @@ class RunningMesh implements Mesh {
 
   inspect(): Inspection {
     return inspectMesh({
-      service: this.service ?? null,
+      service: this.serviceName ?? null,
       store: this.#store,
       source: this.#source,
       states: this.#dataPlane.states,
@@ -277,9 +277,9 @@ class RunningMesh implements Mesh {
   /** Why the service of this process does not exist; null if it does, or may. */
   #undefinedBecause(): string | null {
     const { inboundPolicies, enumeratesServices } = this.#store.current;
-    if (this.service === undefined || !enumeratesServices || inboundPolicies.has(this.service)) return null;
-    const meant = nearest(this.service, [...inboundPolicies.keys()]);
-    return `service ${JSON.stringify(this.service)} is not defined by ${this.#source.name}${meant === null ? "" : `; did you mean ${JSON.stringify(meant)}?`}`;
+    if (this.serviceName === undefined || !enumeratesServices || inboundPolicies.has(this.serviceName)) return null;
+    const meant = nearest(this.serviceName, [...inboundPolicies.keys()]);
+    return `service ${JSON.stringify(this.serviceName)} is not defined by ${this.#source.name}${meant === null ? "" : `; did you mean ${JSON.stringify(meant)}?`}`;
   }
 
   #notReady(timeoutMs: number): MeshError {

@@ -16,3 +16,8 @@ export {
 export type { Query } from "./target.ts";
 export type { OutboundOptions } from "./unclaimed.ts";
 export { httpTransport } from "./undici-transport.ts";
+export { type Application, type Listener, type ListenOptions, listen } from "./listener.ts";
+export { type Attachment, type AttachOptions, attach } from "./listener-attach.ts";
+export type { HealthCheck, HealthOptions } from "./listener-health.ts";
+export { serveRequest } from "./node-request.ts";
+export { isServed, Serving, type ServingMesh } from "./node-serving.ts";

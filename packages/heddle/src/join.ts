@@ -1,0 +1,93 @@
+import { createMesh, type Duration, type Mesh, runDetached } from "@heddle/core";
+import { type MeshMiddleware, meshMiddleware } from "@heddle/express-adapter";
+import {
+  type Application,
+  type Attachment,
+  type AttachOptions,
+  attach,
+  type FetchFunction,
+  httpTransport,
+  installMesh,
+  type Listener,
+  type ListenOptions,
+  listen,
+  MeshDispatcher,
+  meshFetch,
+  meshRequest,
+  type RequestFunction,
+  type ServiceHandle,
+  serviceHandle,
+} from "@heddle/http";
+import { type JoinOptions, PROCESS, resolveOptions } from "./options.ts";
+
+/** The mesh with every HTTP front door, both ways. All functions are bound: they can be passed on. */
+export interface JoinedMesh
+  extends Pick<
+    Mesh,
+    "serviceName" | "egress" | "ready" | "report" | "explain" | "inspect" | "health" | "isDraining" | "close"
+  > {
+  /** The fast way: undici without streams. `mesh.request("http://reviews/api/7", { method, headers, json, body, signal, mesh })`. */
+  readonly request: RequestFunction;
+  /** WHATWG fetch through the mesh. */
+  readonly fetch: FetchFunction;
+  /** For `undici.request(url, { dispatcher })` and everything else that takes an undici dispatcher. */
+  readonly dispatcher: MeshDispatcher;
+  /** A handle to one service, resolved once: `reviews.get("/api/7").json()`. */
+  service(name: string): ServiceHandle;
+  /** Makes the mesh undici's global dispatcher, so that the built-in fetch goes through it; what was there serves unclaimed hosts and comes back on dispose. */
+  install(): Disposable;
+  /** Serves an Express app or a node:http listener through the inbound stack. */
+  listen(application: Application, options?: ListenOptions): Promise<Listener>;
+  /** Puts the inbound stack before the listeners of a server that exists. */
+  attach(server: Parameters<typeof attach>[1], options?: AttachOptions): Attachment;
+  /** Express 5 middleware: gives `req.mesh`, and runs the inbound stack where no listener has. */
+  express(): MeshMiddleware;
+  /** Runs `run` with nothing of the current request: no deadline, no trace, no tags. */
+  detached<T>(run: () => T): T;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Joins the mesh: reads the configuration and resolves when it is known. Rejects with a MeshError `not_ready` that names the source
+ * and the reason after `startTimeout`, or at once if the configuration does not define `service`. Throws TypeError for wrong options.
+ */
+export async function joinMesh(options: JoinOptions = {}): Promise<JoinedMesh> {
+  const mesh = createMesh({ ...resolveOptions(options, PROCESS), transport: httpTransport() });
+  try {
+    await mesh.ready();
+  } catch (error) {
+    await mesh.close();
+    throw error;
+  }
+  return withFrontDoors(mesh);
+}
+
+function withFrontDoors(mesh: Mesh): JoinedMesh {
+  const dispatcher = new MeshDispatcher(mesh);
+  const close = (options?: { readonly drain?: Duration; readonly limit?: Duration }) => mesh.close(options);
+  return {
+    serviceName: mesh.serviceName,
+    get egress() {
+      return mesh.egress;
+    },
+    get isDraining() {
+      return mesh.isDraining;
+    },
+    request: meshRequest(mesh),
+    fetch: meshFetch(mesh, dispatcher),
+    dispatcher,
+    service: (name) => serviceHandle(mesh, name, dispatcher),
+    install: () => installMesh(mesh, dispatcher),
+    listen: (application, listenOptions) => listen(mesh, application, listenOptions),
+    attach: (server, attachOptions) => attach(mesh, server, attachOptions),
+    express: () => meshMiddleware(mesh),
+    detached: (run) => runDetached(run),
+    ready: () => mesh.ready(),
+    report: (reply) => mesh.report(reply),
+    explain: (request) => mesh.explain(request),
+    inspect: () => mesh.inspect(),
+    health: () => mesh.health(),
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  };
+}
