@@ -184,7 +184,9 @@ describe("what must not be kept", () => {
   test("is not quoted by a reason either", async () => {
     const { lines, log } = fixture();
     const failure = new MeshError("no_route", "GET http://reviews/api/7?token=secret: no route matches");
-    await log.layer("outbound")(failing(failure))(outbound({ path: "/api/7?token=secret" })).catch(() => {});
+    await log
+      .layer("outbound")(failing(failure))(outbound({ path: "/api/7?token=secret" }))
+      .catch(() => {});
     expect(lines[0]?.why).toBe("GET http://reviews/api/7: no route matches");
   });
 

@@ -1,6 +1,8 @@
 import { createRequire } from "node:module";
 import type { Clock } from "../clock.ts";
 
+const require = createRequire(import.meta.url);
+
 export interface LineLogger {
   info(line: object): void;
   close(): Promise<void>;
@@ -24,7 +26,7 @@ const FLUSH_LIMIT_MS = 2_000;
  * out with the next one. pino writes what is left when the process exits; a process that is killed loses it.
  */
 export function stdoutLogger({ clock, warn, fd = 1 }: StdoutLoggerDeps): LineLogger {
-  const pino = createRequire(import.meta.url)("pino") as typeof import("pino");
+  const pino = require("pino") as typeof import("pino");
   // With a minLength of 0, flush() calls back without waiting.
   const destination = pino.destination({ fd, sync: false, minLength: 1, maxLength: MAX_WAITING_BYTES });
   let dropped = false;
