@@ -1,1 +1,14 @@
-export {};
+export type { Answer, AnswerFunction, ReceivedRequest } from "./answer.ts";
+export type { FastifyLike } from "./app-answer.ts";
+export * from "./builders.ts";
+export type { ContractCheck, ContractOptions, Passing, RegisterTest } from "./contract/check.ts";
+export { type ControlSourceHarness, FIRST_SERVICE } from "./contract/source-harness.ts";
+export type { ContractEndpoint, TransportHarness } from "./contract/transport-harness.ts";
+export * from "./contract-source.ts";
+export * from "./contract-transport.ts";
+export type { ExchangeStage, FakeEndpoint, HangStage, Latency } from "./fake-endpoint.ts";
+export * from "./fake-source.ts";
+export * from "./fake-transport.ts";
+export * from "./loopback-endpoint.ts";
+export { bodyText, readBody } from "./read-body.ts";
+export * from "./virtual-clock.ts";

@@ -146,7 +146,7 @@ class Loopback implements LoopbackEndpoint {
     response.flushHeaders();
     for await (const chunk of body) {
       if (response.destroyed) return;
-      if (!response.write(chunk)) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!response.write(chunk)) await drained(response);
     }
     const last = trailers();
     if (last) response.addTrailers(last as Record<string, string>);
@@ -166,5 +166,18 @@ function giveHead(response: ServerResponse, part: string | null): Promise<void> 
   if (part === null) return Promise.resolve();
   return new Promise((resolve) => {
     response.write(part, () => resolve());
+  });
+}
+
+/** Waits until more can be written, or never will be. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const goOn = () => {
+      response.off("drain", goOn);
+      response.off("close", goOn);
+      resolve();
+    };
+    response.on("drain", goOn);
+    response.on("close", goOn);
   });
 }
