@@ -116,11 +116,17 @@ function checkObject(kind: ObjectKind, value: unknown, mistakes: Mistakes, path:
     const kept = checkShape(key.kind, held, mistakes, [...path, name]);
     if (kept !== undefined) checked[name] = kept;
   }
+  checkRequired(kind, value, mistakes, path);
+  checkChoice(kind, value, mistakes, path);
+  return checked;
+}
+
+function checkRequired(kind: ObjectKind, value: Plain, mistakes: Mistakes, path: Path): void {
+  // Another way to say the same may come with what is not built: one mistake is enough then.
+  if (kind.later?.some((name) => Object.hasOwn(value, name))) return;
   for (const [name, key] of Object.entries(kind.keys))
     if (key.required && read(value, name) === undefined)
       mistakes.add(path, `the key "${name}" is missing, expected ${expectation(key.kind)}`, "key");
-  checkChoice(kind, value, mistakes, path);
-  return checked;
 }
 
 function checkChoice(kind: ObjectKind, value: Plain, mistakes: Mistakes, path: Path): void {

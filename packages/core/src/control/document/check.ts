@@ -25,13 +25,25 @@ export function checkDocument(value: unknown, places: Places = codePlaces("docum
   if (document === undefined) return { problems: mistakes.problems };
   // What is left after the shape was checked has no impossible values, but may miss what was refused.
   crossCheck(document as MeshDocument, mistakes);
+  const problems = inReadingOrder(mistakes.problems);
+  // A warning drawn from what is left of a document with errors may be wrong.
   return mistakes.hasErrors
-    ? { problems: mistakes.problems.filter((problem) => problem.severity === "error") }
-    : { document: document as MeshDocument, problems: mistakes.problems };
+    ? { problems: problems.filter((problem) => problem.severity === "error") }
+    : { document: document as MeshDocument, problems };
 }
 
 function foreignVersion(value: unknown): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, "apiVersion")) return undefined;
   const version = (value as { apiVersion: unknown }).apiVersion;
   return typeof version === "string" && version !== API_VERSION ? version : undefined;
+}
+
+/** By line and column; problems without them keep their order. */
+function inReadingOrder(problems: readonly Problem[]): readonly Problem[] {
+  const placed = problems.map((problem) => {
+    const [, line, column] = /:(\d+):(\d+)$/.exec(problem.where) ?? [];
+    return { problem, line: Number(line ?? 0), column: Number(column ?? 0) };
+  });
+  placed.sort((a, b) => a.line - b.line || a.column - b.column);
+  return placed.map(({ problem }) => problem);
 }

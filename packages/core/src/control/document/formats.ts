@@ -102,7 +102,7 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
   },
   "route name": { expected: "a name of 1 to 128 printable characters", pattern: /^[\x20-\x7e]{1,128}$/ },
   label: { expected: "a string of at most 256 printable characters", pattern: /^\P{Cc}{0,256}$/u },
-  address: { expected: "host:port, or [v6]:port, with a port of 1 to 65535", pattern: /^[^\s/@]+$/, refuse: refuseAddress },
+  address: { expected: "host:port, or [v6]:port, with a port of 1 to 65535", pattern: /^[^\s@]+$/, refuse: refuseAddress },
   "host claim": { expected: "host, host:port, *.suffix or *", pattern: /^[^\s/@]+$/, refuse: refuseHostClaim },
   authority: {
     expected: "host or host:port",

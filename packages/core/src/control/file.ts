@@ -1,0 +1,171 @@
+import { extname } from "node:path";
+import type { Clock, Timer } from "../clock.ts";
+import type { MeshSnapshot } from "../model/snapshot.ts";
+import { type LoadedDocument, loadDocument } from "./document/load.ts";
+import { type FileAccess, type FileReading, type FileWatch, nodeFiles } from "./file-access.ts";
+import type { ControlSource, SourceSink } from "./source.ts";
+import { tell } from "./tell.ts";
+
+const EXTENSIONS: readonly string[] = [".yaml", ".yml", ".json"];
+
+/** Events of one edit come in a bunch: the file is read when they have paused for so long ... */
+const QUIET_MS = 50;
+/** ... or, where they never pause, after so long. */
+const LONGEST_WAIT_MS = 150;
+/** What looks broken or gone may be half of an edit: it gets this long to become whole before it is reported. */
+const SETTLE_MS = 100;
+/** Finds what watching missed: file systems without events, links replaced further up. */
+const POLL_MS = 1_000;
+const POLL_WITHOUT_WATCH_MS = 200;
+
+/**
+ * A native document in one YAML or JSON file, followed as it changes. A good edit is in force within 300 ms; a bad one, or the file's
+ * deletion, is reported once and leaves the last good configuration in force. A file that is missing at the start is reported and waited for.
+ * Throws TypeError unless the path ends in .yaml, .yml or .json.
+ */
+export function fileSource(path: string, files: FileAccess = nodeFiles): ControlSource {
+  if (!EXTENSIONS.includes(extname(path).toLowerCase()))
+    throw new TypeError(`config: found the path ${JSON.stringify(path)}, expected one that ends in ${EXTENSIONS.join(", ")}`);
+  return {
+    name: path,
+    watch(sink, clock) {
+      const follower = new FileFollower(path, files, sink, clock);
+      return () => follower.close();
+    },
+  };
+}
+
+interface Suspect {
+  readonly reading: string;
+  readonly loaded: LoadedDocument;
+}
+
+class FileFollower {
+  readonly #path: string;
+  readonly #files: FileAccess;
+  readonly #sink: SourceSink;
+  readonly #clock: Clock;
+  readonly #watch: FileWatch;
+  /** The reading that the sink knows about, as told or as reported. */
+  #known: string | undefined;
+  #good: { readonly text: string; readonly snapshot: MeshSnapshot } | undefined;
+  /** The sink was told of a problem that no update has ended yet. */
+  #isFailing = false;
+  /** Broken, and given time to become whole. */
+  #suspect: Suspect | undefined;
+  #stamp: string;
+  #firstEventAt: number | undefined;
+  #quietTimer: Timer | undefined;
+  #settleTimer: Timer | undefined;
+  #pollTimer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(path: string, files: FileAccess, sink: SourceSink, clock: Clock) {
+    this.#path = path;
+    this.#files = files;
+    this.#sink = sink;
+    this.#clock = clock;
+    // Watched before it is read, or an edit in between would be missed.
+    this.#watch = files.watch(path, () => this.#changed());
+    this.#stamp = files.stamp(path);
+    this.#look();
+    // Nobody edits while a process starts: a bad file is worth saying at once.
+    this.#reportSuspect();
+    this.#schedulePoll();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#watch.close();
+    for (const timer of [this.#quietTimer, this.#settleTimer, this.#pollTimer]) if (timer) this.#clock.clearTimer(timer);
+  }
+
+  #changed(): void {
+    if (this.#isClosed) return;
+    const now = this.#clock.now();
+    this.#firstEventAt ??= now;
+    if (this.#quietTimer) this.#clock.clearTimer(this.#quietTimer);
+    const delay = Math.max(0, Math.min(QUIET_MS, this.#firstEventAt + LONGEST_WAIT_MS - now));
+    this.#quietTimer = this.#clock.setTimer(
+      delay,
+      () => {
+        this.#quietTimer = undefined;
+        this.#firstEventAt = undefined;
+        this.#watch.refresh();
+        this.#look();
+      },
+      "idle",
+    );
+  }
+
+  #schedulePoll(): void {
+    if (this.#isClosed) return;
+    const poll = (): void => {
+      this.#watch.refresh();
+      const stamp = this.#files.stamp(this.#path);
+      if (stamp !== this.#stamp) this.#changed();
+      this.#stamp = stamp;
+      this.#schedulePoll();
+    };
+    this.#pollTimer = this.#clock.setTimer(this.#watch.isWatching ? POLL_MS : POLL_WITHOUT_WATCH_MS, poll, "idle");
+  }
+
+  #look(): void {
+    if (this.#isClosed) return;
+    const read = this.#files.read(this.#path);
+    const reading = read.kind === "text" ? `text:${read.text}` : JSON.stringify(read);
+    if (reading === this.#suspect?.reading) return;
+    this.#endSuspicion();
+    if (reading === this.#known) return;
+    if (read.kind === "text" && read.text === this.#good?.text) {
+      this.#recover(reading, this.#good.snapshot);
+      return;
+    }
+    const loaded = read.kind === "text" ? loadDocument(read.text, this.#path) : unread(this.#path, read);
+    if (read.kind === "text" && loaded.snapshot) {
+      this.#known = reading;
+      this.#good = { text: read.text, snapshot: loaded.snapshot };
+      this.#isFailing = false;
+      tell(this.#sink, loaded, true);
+      return;
+    }
+    this.#suspectReading({ reading, loaded });
+  }
+
+  #suspectReading(suspect: Suspect): void {
+    this.#suspect = suspect;
+    const settled = (): void => {
+      this.#look();
+      if (this.#suspect === suspect) this.#reportSuspect();
+    };
+    this.#settleTimer = this.#clock.setTimer(SETTLE_MS, settled, "idle");
+  }
+
+  /** The last good content is back. Whoever was told of a problem in between has to hear that it is over. */
+  #recover(reading: string, snapshot: MeshSnapshot): void {
+    this.#known = reading;
+    if (!this.#isFailing) return;
+    this.#isFailing = false;
+    this.#sink.update(snapshot);
+  }
+
+  #endSuspicion(): void {
+    this.#suspect = undefined;
+    if (this.#settleTimer) this.#clock.clearTimer(this.#settleTimer);
+    this.#settleTimer = undefined;
+  }
+
+  #reportSuspect(): void {
+    const suspect = this.#suspect;
+    if (!suspect || this.#isClosed) return;
+    this.#endSuspicion();
+    this.#known = suspect.reading;
+    this.#isFailing = true;
+    tell(this.#sink, suspect.loaded, this.#good !== undefined);
+  }
+}
+
+function unread(path: string, reading: Exclude<FileReading, { kind: "text" }>): LoadedDocument {
+  const message = reading.kind === "missing" ? "the file does not exist" : `the file cannot be read: ${reading.why}`;
+  return { snapshot: null, problems: [{ where: path, message, severity: "error" }] };
+}
