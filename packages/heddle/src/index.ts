@@ -1,6 +1,7 @@
 export {
   type CallOptions,
   type ControlSource,
+  context,
   type Duration,
   type Explanation,
   fileSource,

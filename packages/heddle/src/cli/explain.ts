@@ -1,0 +1,97 @@
+import { parseArgs } from "node:util";
+import { createMesh, type ExplainedDecision, type Explanation, type MeshSnapshot, type Transport } from "@heddle/core";
+import { type Command, EXIT, UsageError } from "./command.ts";
+import { readDocument } from "./read-document.ts";
+
+export const explain: Command = {
+  usage: "explain FILE [METHOD] URL [-H 'name: value']... [--json]",
+  summary: "Says what would happen to a request and why, by the code that decides for real ones. Sends nothing. Exit 1 if the document has mistakes.",
+  async run(args, { out, err }) {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { json: { type: "boolean" }, header: { type: "string", short: "H", multiple: true } },
+    });
+    const [file, ...rest] = positionals;
+    const url = rest.pop();
+    const method = rest.pop() ?? "GET";
+    if (file === undefined || url === undefined || rest.length > 0) throw new UsageError("give a document, optionally a method, and a URL");
+    if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(url)} is not a URL`);
+    const { snapshot, problems } = readDocument(file);
+    if (snapshot === null) {
+      for (const { where, message, severity } of problems) err.write(`${severity}: ${where}: ${message}\n`);
+      return EXIT.failed;
+    }
+    const explanation = await explainWith(snapshot, { method, url, headers: parseHeaders(values.header ?? []) });
+    out.write(values.json ? `${JSON.stringify(explanation)}\n` : asText(explanation, `${method} ${url}`));
+    return EXIT.ok;
+  },
+};
+
+/** A mesh that can decide and cannot send. */
+const NO_TRANSPORT: Transport = {
+  open() {
+    throw new Error("explain sends nothing");
+  },
+};
+
+async function explainWith(snapshot: MeshSnapshot, request: { method: string; url: string; headers: Record<string, string> }): Promise<Explanation> {
+  const source = {
+    name: "document",
+    watch(sink: { update(snapshot: MeshSnapshot): void }) {
+      sink.update(snapshot);
+      return () => {};
+    },
+  };
+  await using mesh = createMesh({ config: source, transport: NO_TRANSPORT });
+  return mesh.explain(request);
+}
+
+function parseHeaders(lines: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon <= 0) throw new UsageError(`-H ${JSON.stringify(line)}: expected "name: value"`);
+    headers[line.slice(0, colon).trim()] = line.slice(colon + 1).trim();
+  }
+  return headers;
+}
+
+function asText({ virtualHost, egress, routes, alternatives }: Explanation, what: string): string {
+  const lines = [what];
+  if (virtualHost) lines.push(`  service ${virtualHost.name}, by its host ${virtualHost.claim} (${virtualHost.from})`);
+  else lines.push(`  no service claims this host; egress is ${egress}: ${egress === "allow" ? "it goes straight out" : "it fails with unknown_service"}`);
+  for (const { name, from, matched, why } of routes) lines.push(`  route ${name} ${matched ? "taken" : "passed"}: ${why} (${from})`);
+  for (const [index, decision] of alternatives.entries()) {
+    if (alternatives.length > 1) lines.push(`  ${index === 0 ? "either" : "or"}`);
+    if (decision.kind !== "unclaimed") lines.push(...describe(decision).map((line) => `  ${line}`));
+  }
+  lines.push("  not known here: which endpoints are healthy, how loaded they are, and the state of breakers and budgets in a running process");
+  return `${lines.join("\n")}\n`;
+}
+
+function describe(decision: ExplainedDecision): string[] {
+  switch (decision.kind) {
+    case "unclaimed":
+      return ["not claimed"];
+    case "no-route":
+      return ["no route matches: fails with no_route"];
+    case "redirect":
+      return [`answers ${decision.status} with location ${decision.location}`];
+    case "respond":
+      return [`answers ${decision.status}${decision.body === null ? "" : ` with ${JSON.stringify(decision.body)}`}`];
+    case "forward":
+      return [
+        `sends ${decision.path} for ${decision.authority}`,
+        ...Object.entries(decision.requestHeaders).map(([name, value]) => `  with ${name}: ${String(value)}`),
+        `timeout ${decision.timeout ?? "none"}; retry ${decision.retry}`,
+        ...decision.backends.flatMap(({ backend, percent, from, balancer, breaker, outlier, limits, endpoints }) => [
+          `${Math.round(percent * 100) / 100}% to ${backend} (${from})`,
+          `  balancer ${balancer}; breaker ${breaker}; outlier detection ${outlier}; ${limits}`,
+          `  endpoints ${endpoints.map(({ address }) => address).join(", ") || "none"}`,
+        ]),
+      ];
+    default:
+      return decision satisfies never;
+  }
+}
