@@ -62,8 +62,8 @@ class InboundCall implements InboundRequestContext {
   }
 
   get deadline(): Date | undefined {
-    const remaining = this.remainingMs();
-    if (!this.#deadline && remaining !== Number.POSITIVE_INFINITY) this.#deadline = new Date(this.#clock.wallTime() + remaining);
+    if (this.#deadlineAt === Number.POSITIVE_INFINITY) return undefined;
+    this.#deadline ??= new Date(this.#clock.wallTime() + this.#deadlineAt - this.#clock.now());
     return this.#deadline;
   }
 
@@ -82,9 +82,10 @@ class InboundCall implements InboundRequestContext {
   #watch(controller: AbortController): AbortController {
     this.#context?.cancel.onCancel((reason) => controller.abort(reason));
     if (this.#hasEnded || this.#deadlineAt === Number.POSITIVE_INFINITY) return controller;
-    this.#timer = this.#deadlines.add(this.remainingMs(), () =>
-      controller.abort(new MeshError("deadline_exceeded", "the deadline of the caller passed while its request was being served")),
-    );
+    this.#timer = this.#deadlines.add(this.remainingMs(), () => {
+      if (this.#deadlineAt === Number.POSITIVE_INFINITY) return;
+      controller.abort(new MeshError("deadline_exceeded", "the deadline of the caller passed while its request was being served"));
+    });
     return controller;
   }
 }
@@ -130,6 +131,12 @@ export function inboundScope(request: MeshRequest): InboundScope {
   const { scope } = request.context;
   if (scope instanceof InboundScope) return scope;
   throw new TypeError("an inbound request must be made by startInbound");
+}
+
+/** The deadline has done its work: it bounds an upgrade only until that is answered. */
+export function liftDeadline(request: MeshRequest): void {
+  request.context.deadlineAt = Number.POSITIVE_INFINITY;
+  inboundScope(request).deadlineAt = Number.POSITIVE_INFINITY;
 }
 
 /** The exchange is over: its response is complete, or its caller left. */

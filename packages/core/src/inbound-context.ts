@@ -1,9 +1,8 @@
-import { runInScope } from "./context.ts";
+import { runInScope, type TraceContext } from "./context.ts";
 import { endInbound, inboundScope } from "./inbound-call.ts";
 import type { Layer } from "./layer.ts";
-import { headerValue } from "./message.ts";
+import { type HeaderMap, headerValue } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
-import { readTraceContext } from "./telemetry/propagation.ts";
 
 /** Envoy's name: the number of this try, as counted by the caller. */
 export const ATTEMPT_COUNT_HEADER = "x-envoy-attempt-count";
@@ -11,11 +10,11 @@ export const ATTEMPT_COUNT_HEADER = "x-envoy-attempt-count";
 const COUNT = /^\d{1,4}$/;
 
 /** Runs everything below in the scope of the request, and ends that scope with the exchange: response complete or caller gone. */
-export function inboundContext(policy: () => InboundPolicy | null): Layer {
+export function inboundContext(policy: () => InboundPolicy | null, readTrace: (headers: HeaderMap) => TraceContext | null): Layer {
   return (next) => (request) => {
     const scope = inboundScope(request);
     const current = policy();
-    scope.trace = readTraceContext(request.headers);
+    scope.trace = readTrace(request.headers);
     scope.isRetry = (current?.trustHeaders ?? false) && isRetry(headerValue(request.headers, ATTEMPT_COUNT_HEADER));
     request.context.service = current?.service ?? "";
     const end = () => endInbound(scope);

@@ -7,6 +7,7 @@ import { answerRefusals } from "./inbound-refusal.ts";
 import { compose, type Handler, type Layer } from "./layer.ts";
 import type { MeshRequest, MeshResponse } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
+import { readTraceContext } from "./telemetry/propagation.ts";
 
 /** What the inbound stack is made of. Functions are asked at every request: their answers may change while the process runs. */
 export interface InboundDeps {
@@ -31,7 +32,7 @@ export function composeInbound(deps: InboundDeps): Handler {
       // Before all that may take time or refuse: `inspect()` counts what is here, whatever becomes of it.
       countInFlight(deps.inFlight),
       // Above log and span, which read the trace context; everything below runs in the request's scope.
-      inboundContext(deps.policy),
+      inboundContext(deps.policy, readTraceContext),
       // Above metrics and span: one line for every request, also for one that a layer below fails.
       deps.accessLog,
       // Above every layer that refuses: a refusal is an outcome.

@@ -1,0 +1,67 @@
+import { Deadlines } from "../../packages/core/src/deadlines.ts";
+import { composeInbound } from "../../packages/core/src/inbound.ts";
+import { type InboundStart, startInbound } from "../../packages/core/src/inbound-call.ts";
+import type { Layer } from "../../packages/core/src/layer.ts";
+import type { HeaderMap, MeshResponse } from "../../packages/core/src/message.ts";
+import type { InboundPolicy } from "../../packages/core/src/model/inbound-policy.ts";
+import { PushBody } from "../../packages/core/src/push-body.ts";
+import { type VirtualClock, virtualClock } from "../../packages/testing/src/virtual-clock.ts";
+
+export interface StackFacts {
+  readonly policy?: InboundPolicy | null;
+  readonly isReady?: () => boolean;
+  readonly accessLog?: Layer | null;
+}
+
+export function inboundPolicy(facts: Partial<InboundPolicy> = {}): InboundPolicy {
+  return {
+    service: "reviews",
+    mtls: "disable",
+    trustHeaders: false,
+    origin: { source: "test", location: null },
+    ...facts,
+  } as InboundPolicy;
+}
+
+export interface RequestFacts {
+  readonly headers?: HeaderMap;
+  readonly app?: () => Promise<MeshResponse>;
+}
+
+export interface Stack {
+  readonly clock: VirtualClock;
+  readonly deadlines: Deadlines;
+  readonly inFlight: { count: number };
+  start(facts?: RequestFacts): InboundStart;
+  serve(started: InboundStart): Promise<MeshResponse>;
+}
+
+/** The real inbound stack in virtual time. */
+export function inboundStack(facts: StackFacts = {}): Stack {
+  const clock = virtualClock();
+  const deadlines = new Deadlines(clock);
+  const inFlight = { count: 0 };
+  const policy = facts.policy === undefined ? inboundPolicy() : facts.policy;
+  const handler = composeInbound({
+    clock,
+    policy: () => policy,
+    isReady: facts.isReady ?? (() => true),
+    accessLog: facts.accessLog ?? null,
+    metrics: null,
+    span: null,
+    inFlight,
+  });
+  return {
+    clock,
+    deadlines,
+    inFlight,
+    start: ({ headers = {}, app = answering() } = {}) =>
+      startInbound({ clock, deadlines }, { method: "GET", scheme: "http", authority: "reviews", path: "/", headers, app }),
+    serve: ({ request }) => handler(request),
+  };
+}
+
+/** An application that answers 200 with this body. */
+export function answering(body: PushBody = PushBody.of("ok")): () => Promise<MeshResponse> {
+  return async () => ({ status: 200, headers: {}, body });
+}

@@ -1,0 +1,85 @@
+import { type Closing, Deadlines, systemClock } from "@heddle/core";
+import type { ServingMesh } from "@heddle/http";
+import { composeInbound } from "../../packages/core/src/inbound.ts";
+import type { Layer } from "../../packages/core/src/layer.ts";
+import type { InboundPolicy } from "../../packages/core/src/model/inbound-policy.ts";
+import { inboundPolicy } from "./inbound-stack.ts";
+
+export interface ServingFacts {
+  readonly policy?: Partial<InboundPolicy>;
+  readonly isReady?: () => boolean;
+  readonly because?: readonly string[];
+  readonly hasService?: boolean;
+}
+
+/** What serves of a mesh: the real inbound stack and the real clock, for tests with real sockets. Counts what runs through it. */
+export interface TestServingMesh extends ServingMesh {
+  isDraining: boolean;
+  /** Times the stack was run. */
+  runs: number;
+  /** `200`, or the error, of each exchange that is over, in the order they ended. */
+  readonly outcomes: unknown[];
+  readonly routes: string[];
+  readonly inFlight: { count: number };
+  readonly closings: Set<Closing>;
+  close(): Promise<void>;
+}
+
+export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
+  const deadlines = new Deadlines(systemClock);
+  const inFlight = { count: 0 };
+  const policy = inboundPolicy(facts.policy);
+  const closings = new Set<Closing>();
+  const record: Layer = (next) => (request) => {
+    mesh.runs++;
+    const over = (outcome: unknown) => {
+      mesh.outcomes.push(outcome);
+      mesh.routes.push(request.context.route);
+    };
+    return next(request).then(
+      (response) => {
+        response.body.whenEnd((error) => over(error ?? response.status));
+        return response;
+      },
+      (error: unknown) => {
+        over(error);
+        throw error;
+      },
+    );
+  };
+  const mesh: TestServingMesh = {
+    clock: systemClock,
+    deadlines,
+    // For types, packages see each other as built; composeInbound is not exported.
+    inbound: composeInbound({
+      clock: systemClock,
+      policy: () => policy,
+      isReady: facts.isReady ?? (() => true),
+      accessLog: record,
+      metrics: null,
+      span: null,
+      inFlight,
+    }) as unknown as ServingMesh["inbound"],
+    assertServing: () => {
+      if (facts.hasService === false) throw new TypeError("this mesh has no service");
+    },
+    onClose: (closing) => {
+      closings.add(closing);
+      return () => closings.delete(closing);
+    },
+    health: () => ({ ok: (facts.because ?? []).length === 0, because: facts.because ?? [] }),
+    isDraining: false,
+    runs: 0,
+    outcomes: [],
+    routes: [],
+    inFlight,
+    closings,
+    async close() {
+      mesh.isDraining = true;
+      for (const closing of closings) closing.drain();
+      for (const closing of [...closings]) await closing.close();
+      deadlines.close();
+    },
+  };
+  return mesh;
+}
