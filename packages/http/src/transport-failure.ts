@@ -8,19 +8,19 @@ const CALLERS_MISTAKES: ReadonlySet<unknown> = new Set([
   "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
 ]);
 
-/** llhttp's name for a message that the end of the connection cut short. */
-const CUT_SHORT = "HPE_INVALID_EOF_STATE";
+/** llhttp's words for a message that the end of the connection cut short; undici loses its code. */
+const CUT_SHORT = "Invalid EOF state";
 
 /** How an error of undici or of the socket is called here. `wasStarted`: a connection had been found for the request. */
 export function transportFailure(error: unknown, wasStarted: boolean): unknown {
   const code = codeOf(error);
   if (error instanceof TransportFailure || error instanceof TypeError || CALLERS_MISTAKES.has(code)) return error;
   if (!wasStarted) return new TransportFailure("connect-failure", messageOf(error), { cause: error });
-  return new TransportFailure(isNotTheProtocol(error, code) ? "protocol-error" : "reset", messageOf(error), { cause: error });
+  return new TransportFailure(isNotTheProtocol(error) ? "protocol-error" : "reset", messageOf(error), { cause: error });
 }
 
-function isNotTheProtocol(error: unknown, code: unknown): boolean {
-  if (error instanceof errors.HTTPParserError) return code !== CUT_SHORT;
+function isNotTheProtocol(error: unknown): boolean {
+  if (error instanceof errors.HTTPParserError) return !error.message.includes(CUT_SHORT);
   if (error instanceof errors.HeadersOverflowError) return true;
   // undici has one class for a broken connection and for `bad response` and `bad upgrade`.
   return error instanceof errors.SocketError && error.message.startsWith("bad ");
