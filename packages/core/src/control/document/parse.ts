@@ -27,7 +27,7 @@ export function parseDocument(text: string, fileName: string): ParsedDocument {
   // Loaded on first need: a mesh configured in code never reads YAML.
   const yaml = require("yaml") as typeof Yaml;
   const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: "silent" });
+  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: "error" });
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return `${fileName}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
