@@ -1,8 +1,8 @@
 import type { BackendState } from "./backend-state.ts";
 import type { SnapshotStore } from "./control/snapshot-store.ts";
-import type { Problem } from "./control/source.ts";
 import type { WatchedSource } from "./control/watched-source.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
+import type { Problem } from "./model/problem.ts";
 import type { OutcomeCounts } from "./telemetry/metrics.ts";
 
 /** What the mesh knows and does, as plain data. */

@@ -48,9 +48,23 @@ export function derive(request: MeshRequest, change: Partial<MeshRequest>): Mesh
   };
 }
 
+/**
+ * Objects without Object.prototype, made by a constructor: V8 keeps those fast, while `Object.create(null)` makes a dictionary whose
+ * copies cost ten times as much. Every header map of the mesh is made here, so that all have one shape.
+ */
+const HeaderObject = function HeaderObject() {} as unknown as new () => HeaderMap;
+HeaderObject.prototype = Object.freeze(Object.create(null));
+
+/** A header map without fields, safe to fill. */
+export function emptyHeaders(): HeaderMap {
+  return new HeaderObject();
+}
+
 /** A new header map with the same fields, safe to change. */
 export function copyHeaders(headers: HeaderMap): HeaderMap {
-  return Object.assign(Object.create(null) as HeaderMap, headers);
+  const copy = new HeaderObject();
+  for (const name in headers) copy[name] = headers[name];
+  return copy;
 }
 
 /** The first value of a header field. */

@@ -52,8 +52,9 @@ export function balance(target: BalanceTarget, { clock, deadlines }: BalanceDepe
     const exchange = state.begin(now);
     return channel.send(request).then(
       (response) => {
-        settleHead(target, request, state, exchange, response, clock.now());
-        watchBody(target, request, state, exchange, response, { clock, deadlines });
+        const headAt = clock.now();
+        settleHead(target, request, state, exchange, response, headAt);
+        watchBody(target, request, state, exchange, response, headAt, { clock, deadlines });
         return response;
       },
       (error) => {
@@ -109,13 +110,14 @@ function watchBody(
   state: EndpointState,
   exchange: Exchange,
   response: MeshResponse,
+  headAt: number,
   { clock, deadlines }: BalanceDependencies,
 ): void {
   const { body } = response;
   const attempt = request.attempt as Attempt;
   if (body.hasEnded && body.error === null) {
     state.release(exchange);
-    target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: clock.now() });
+    target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: headAt });
     return;
   }
   body.translateError((error) => atEndpoint(error, what(request), state.address));

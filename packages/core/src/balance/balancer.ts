@@ -25,12 +25,12 @@ function wasTried(state: EndpointState, tries: readonly Attempt[]): boolean {
   return false;
 }
 
-/** The first acceptable endpoint from `start` on, wrapping around; the one at `start` if none is. */
-export function scanFrom(candidates: readonly EndpointState[], start: number, tries: readonly Attempt[]): EndpointState {
+/** The first acceptable endpoint from `start` on, wrapping around; null if there is none. */
+export function scanFrom(candidates: readonly EndpointState[], start: number, tries: readonly Attempt[]): EndpointState | null {
   const count = candidates.length;
   for (let step = 0; step < count; step++) {
     const state = candidates[(start + step) % count] as EndpointState;
     if (isAcceptable(state, tries)) return state;
   }
-  return candidates[start % count] as EndpointState;
+  return null;
 }

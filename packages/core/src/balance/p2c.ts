@@ -19,6 +19,7 @@ export function pickOfTwo(
   const count = candidates.length;
   if (count === 1) return candidates[0] as EndpointState;
   let first = 0;
+  let cheaper = candidates[0] as EndpointState;
   for (let draw = 0; draw < DRAWS; draw++) {
     first = Math.floor(random() * count);
     let second = Math.floor(random() * (count - 1));
@@ -27,9 +28,9 @@ export function pickOfTwo(
     const other = candidates[second] as EndpointState;
     const isOne = isAcceptable(one, tries);
     const isOther = isAcceptable(other, tries);
-    if (isOne && isOther) return load(one) <= load(other) ? one : other;
-    if (isOne) return one;
-    if (isOther) return other;
+    cheaper = isOne !== isOther ? (isOne ? one : other) : load(one) <= load(other) ? one : other;
+    if (isOne || isOther) return cheaper;
   }
-  return scanFrom(candidates, first, tries);
+  // Where every endpoint was tried or is being probed, the cheaper of the last draw is as good as any.
+  return scanFrom(candidates, first, tries) ?? cheaper;
 }

@@ -15,7 +15,7 @@ export function randomBalancer(random: Random): Balancer {
       }
       const index = sums === null ? Math.floor(random() * candidates.length) : search(sums, random() * (sums.at(-1) as number));
       const state = candidates[index] as EndpointState;
-      return isAcceptable(state, tries) ? state : scanFrom(candidates, index, tries);
+      return isAcceptable(state, tries) ? state : (scanFrom(candidates, index, tries) ?? state);
     },
   };
 }

@@ -28,7 +28,7 @@ export class RoundRobin implements Balancer {
     const count = candidates.length;
     const index = this.#next(count);
     const state = candidates[index] as EndpointState;
-    return isAcceptable(state, tries) ? state : scanFrom(candidates, index, tries);
+    return isAcceptable(state, tries) ? state : (scanFrom(candidates, index, tries) ?? state);
   }
 
   #next(count: number): number {

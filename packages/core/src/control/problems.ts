@@ -1,4 +1,4 @@
-import type { Problem } from "./source.ts";
+import type { Problem } from "../model/problem.ts";
 
 const KEPT = 100;
 

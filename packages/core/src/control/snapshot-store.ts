@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Problem } from "../model/problem.ts";
 import type { MeshSnapshot } from "../model/snapshot.ts";
 import { validateSnapshot } from "../model/validate.ts";
 import type { VirtualHost } from "../model/virtual-host.ts";
-import type { Problem } from "./source.ts";
 
 const EMPTY: MeshSnapshot = {
   virtualHosts: [],

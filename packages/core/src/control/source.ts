@@ -1,14 +1,6 @@
 import type { Clock } from "../clock.ts";
+import type { Problem } from "../model/problem.ts";
 import type { MeshSnapshot } from "../model/snapshot.ts";
-
-/** Something that people should know: a refused configuration, an unreachable source, a certificate about to expire. */
-export interface Problem {
-  /** Where: `mesh.yaml:12:5`, a source's name, a service. */
-  readonly where: string;
-  /** What is wrong, what was expected, and what happens now. */
-  readonly message: string;
-  readonly severity: "error" | "warning";
-}
 
 /** What a source tells the mesh. */
 export interface SourceSink {

@@ -1,8 +1,9 @@
 import type { Clock } from "../clock.ts";
+import type { Problem } from "../model/problem.ts";
 import type { MeshSnapshot } from "../model/snapshot.ts";
 import type { Problems } from "./problems.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
-import type { ControlSource, Problem } from "./source.ts";
+import type { ControlSource } from "./source.ts";
 
 export interface WatchedSourceDependencies {
   readonly clock: Clock;

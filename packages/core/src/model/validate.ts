@@ -1,6 +1,6 @@
-import type { Problem } from "../control/source.ts";
 import type { Backend } from "./backend.ts";
 import type { EndpointSet } from "./endpoint-set.ts";
+import type { Problem } from "./problem.ts";
 import type { Route } from "./route.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 

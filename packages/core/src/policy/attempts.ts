@@ -28,20 +28,17 @@ export interface AttemptsDependencies {
 export function attempts(config: RetryConfig | "off" | null, budget: RetryBudget, dependencies: AttemptsDependencies): Layer {
   const { clock } = dependencies;
   return (next) => (request) => {
-    budget.deposit(clock.now());
-    if (config === "off" || request.context.options.retry === false) return next(firstTry(request, clock));
-    return new Tries(request, config, budget, dependencies).run(next);
+    const now = clock.now();
+    budget.deposit(now);
+    if (config === "off" || request.context.options.retry === false) return next(derive(request, beginTry(request, now)));
+    return new Tries(request, config, budget, dependencies).run(next, now);
   };
 }
 
-function firstTry(request: MeshRequest, clock: Clock): MeshRequest {
-  return derive(request, beginTry(request, clock));
-}
-
 /** A new entry in the request's record, and the headers that tell the receiver which try this is and how long it has. */
-function beginTry(request: MeshRequest, clock: Clock): { attempt: Attempt; headers: HeaderMap } {
+function beginTry(request: MeshRequest, now: number): { attempt: Attempt; headers: HeaderMap } {
   const { context } = request;
-  const attempt = new Attempt(context.attempts.length + 1, clock.now());
+  const attempt = new Attempt(context.attempts.length + 1, now);
   attempt.backend = context.backend;
   context.attempts.push(attempt);
   if (attempt.number === 1 && context.deadlineAt === Number.POSITIVE_INFINITY) return { attempt, headers: request.headers };
@@ -71,9 +68,9 @@ class Tries {
     this.#replay = replayOf(request.body);
   }
 
-  async run(next: (request: MeshRequest) => Promise<MeshResponse>): Promise<MeshResponse> {
-    for (;;) {
-      const { attempt, headers } = beginTry(this.#request, this.#dependencies.clock);
+  async run(next: (request: MeshRequest) => Promise<MeshResponse>, startedAt: number): Promise<MeshResponse> {
+    for (let now = startedAt; ; now = this.#dependencies.clock.now()) {
+      const { attempt, headers } = beginTry(this.#request, now);
       const tried = derive(this.#request, { attempt, headers, body: this.#replay.next() });
       let response: MeshResponse | null = null;
       let failure: unknown = null;

@@ -22,13 +22,14 @@ export function deadline(totalMs: number | null, { clock, deadlines }: Time): La
     const { context } = request;
     if (totalMs !== null) context.deadlineAt = Math.min(context.deadlineAt, context.startedAt + totalMs);
     if (context.deadlineAt === Number.POSITIVE_INFINITY) return next(request);
-    const leftMs = context.deadlineAt - clock.now();
-    if (leftMs <= 0) return Promise.reject(exceeded(request, 0));
-    const pending = deadlines.add(leftMs, (lateMs) => {
+    const now = clock.now();
+    if (context.deadlineAt <= now) return Promise.reject(exceeded(request, 0));
+    const expire = (lateMs: number) => {
       const attempt = context.attempts.at(-1);
       if (attempt && lateMs > LATE_MS) attempt.wasLate = true;
       context.cancel.cancel(exceeded(request, clock.now() - context.startedAt));
-    });
+    };
+    const pending = deadlines.add(context.deadlineAt - now, expire, now);
     return next(request).then(
       (response) => {
         if (response.body.hasEnded) deadlines.remove(pending);

@@ -1,5 +1,5 @@
 import type { MeshDocument } from "../../gen/document.ts";
-import type { Problem } from "../source.ts";
+import type { Problem } from "../../model/problem.ts";
 import { checkShape } from "./check-shape.ts";
 import { crossCheck } from "./cross-checks.ts";
 import { describe, Mistakes } from "./mistakes.ts";

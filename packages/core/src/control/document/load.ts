@@ -1,5 +1,5 @@
+import type { Problem } from "../../model/problem.ts";
 import type { MeshSnapshot } from "../../model/snapshot.ts";
-import type { Problem } from "../source.ts";
 import { checkDocument } from "./check.ts";
 import { parseDocument } from "./parse.ts";
 import { codePlaces, type Places } from "./places.ts";

@@ -1,4 +1,4 @@
-import type { Problem } from "../source.ts";
+import type { Problem } from "../../model/problem.ts";
 import { formatPath, type Path, type Places } from "./places.ts";
 
 /** Past so many, more of them help nobody. */

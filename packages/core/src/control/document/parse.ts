@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type * as Yaml from "yaml";
-import type { Problem } from "../source.ts";
+import type { Problem } from "../../model/problem.ts";
 import { codePlaces, type Path, type Places } from "./places.ts";
 import { plainData } from "./plain-data.ts";
 
