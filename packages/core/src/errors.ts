@@ -14,7 +14,6 @@ export type MeshErrorCode =
   | "overloaded"
   | "body_abandoned"
   | "tls_required"
-  | "layer_failed"
   | "invalid_config"
   | "not_ready"
   | "closed";
@@ -39,7 +38,6 @@ const FACTS: Readonly<Record<MeshErrorCode, CodeFacts>> = {
   overloaded: { status: 503, retryable: true },
   body_abandoned: { status: 503, retryable: false },
   tls_required: { status: 502, retryable: false },
-  layer_failed: { status: 500, retryable: false },
   invalid_config: { status: 500, retryable: false },
   not_ready: { status: 503, retryable: true },
   closed: { status: 503, retryable: false },

@@ -183,7 +183,8 @@ class RunningMesh implements Mesh {
   }
 
   virtualHost(authority: string): Handler | null {
-    return this.#dataPlane.handler(authority);
+    const handler = this.#dataPlane.handler(authority);
+    return handler !== null && this.#isClosed ? refuseClosed : handler;
   }
 
   startRequest(init: RequestInit): MeshRequest {
@@ -191,8 +192,7 @@ class RunningMesh implements Mesh {
   }
 
   send(init: RequestInit): Promise<MeshResponse> {
-    if (this.#isClosed) return Promise.reject(closedError(init.method, init.authority));
-    const handler = this.#dataPlane.handler(init.authority);
+    const handler = this.virtualHost(init.authority);
     if (handler) return handler(startOutbound(init, this.clock));
     return Promise.reject(
       new MeshError("unknown_service", `${init.method} ${init.scheme}://${init.authority}: no service claims this host`),
@@ -305,11 +305,13 @@ class RunningMesh implements Mesh {
     this.isDraining = true;
     const outbound: Closing = {
       drain() {},
-      close: () => this.#channels.close(),
+      close: () => {
+        this.#isClosed = true;
+        return this.#channels.close();
+      },
       destroy: () => this.#channels.destroy(new MeshError("closed", "the mesh was closed")),
     };
     await shutDown([...this.#closings, outbound], drainMs, limitMs, this.clock);
-    this.#isClosed = true;
     this.#source.close();
     for (const settle of this.#waiting) settle();
     this.deadlines.close();
@@ -317,6 +319,4 @@ class RunningMesh implements Mesh {
   }
 }
 
-function closedError(method: string, authority: string): MeshError {
-  return new MeshError("closed", `${method} ${authority}: the mesh was closed`);
-}
+const refuseClosed: Handler = ({ method, authority }) => Promise.reject(new MeshError("closed", `${method} ${authority}: the mesh was closed`));

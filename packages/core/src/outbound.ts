@@ -9,6 +9,7 @@ import type { VirtualHost } from "./model/virtual-host.ts";
 import { attempts } from "./policy/attempts.ts";
 import { breakerLayer } from "./policy/breaker.ts";
 import { concurrencyLimit } from "./policy/concurrency-limit.ts";
+import { plaintextOnly } from "./policy/plaintext.ts";
 import { deadline, tryTimeout } from "./policy/timeout.ts";
 import type { Random } from "./random.ts";
 import { failureReport } from "./report.ts";
@@ -93,6 +94,8 @@ function backendHandler(route: Route, to: WeightedBackend, dependencies: Outboun
   return compose(
     [
       toBackend(to),
+      // Before anything is counted or sent: what asked for TLS does not leave without.
+      backend.tls === null ? plaintextOnly(backend.name) : null,
       // Above the attempts, so that a request counts once, however often it is tried.
       backend.limits.maxRequests === null ? null : concurrencyLimit(backend.limits.maxRequests, backend.name, state.inFlight),
       attempts(retry, state.retryBudget, dependencies),
