@@ -136,6 +136,36 @@ test("listeners of the request keep its scope, also for chunks that come later",
   client.socket.destroy();
 });
 
+test("listeners of the response keep the scope of the request", async () => {
+  const mesh = servingMesh();
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const finished = Promise.withResolvers<Scope | null>();
+  const listener = await serve(mesh, (_request, response) => {
+    response.on("close", () => finished.resolve(currentScope()));
+    response.write("x".repeat(1_000_000));
+    setImmediate(() => response.end());
+  });
+  await (await fetch(listener.url, { headers: { traceparent } })).text();
+  expect(await finished.promise).toMatchObject({ trace: { traceparent } });
+});
+
+test("a caller that left while the stack was asked does not reach the application", async () => {
+  const { promise: gate, resolve: pass } = Promise.withResolvers<void>();
+  const mesh = servingMesh({ gate });
+  let calls = 0;
+  const listener = await serve(mesh, () => {
+    calls++;
+  });
+  const client = await rawClient(listener.port);
+  client.write(get("/"));
+  await expect.poll(() => mesh.runs).toBe(1);
+  client.socket.destroy();
+  await expect.poll(() => connectionsOf(listener)).toBe(0);
+  pass();
+  await expect.poll(() => mesh.outcomes).toMatchObject([{ name: "AbortError" }]);
+  expect(calls).toBe(0);
+});
+
 test("the scope survives express.json()", async () => {
   const mesh = servingMesh({ policy: { trustHeaders: true } });
   const app = express();
@@ -343,4 +373,8 @@ async function catchOnce(event: "uncaughtException" | "unhandledRejection"): Pro
   } finally {
     for (const listener of others) process.on(event, listener);
   }
+}
+
+function connectionsOf({ server }: Listener): Promise<number> {
+  return new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count))));
 }

@@ -276,3 +276,39 @@ test("CONNECT runs the stack before its listener", async () => {
   expect(reply.statusCode).toBe(200);
   expect(mesh.runs).toBe(1);
 });
+
+test("a caller that resets before the stack has let its upgrade pass harms nobody, and reaches no listener", async () => {
+  const { promise: gate, resolve: pass } = Promise.withResolvers<void>();
+  const mesh = servingMesh({ gate });
+  const server = createServer();
+  attach(mesh, server);
+  let calls = 0;
+  server.on("upgrade", () => calls++);
+  const port = portOf(await start(server));
+  const connected = once(server, "connection");
+  const client = await rawClient(port);
+  const [connection] = await connected;
+  client.write(get("/", ["connection: upgrade", "upgrade: echo"]));
+  await expect.poll(() => mesh.runs).toBe(1);
+  const broken = new Promise((resolve) => connection.once("close", resolve));
+  connection.resume();
+  client.socket.resetAndDestroy();
+  await broken;
+  pass();
+  await expect.poll(() => mesh.outcomes).toMatchObject([{ name: "AbortError" }]);
+  expect(calls).toBe(0);
+});
+
+test("the pattern of a route stays bounded where routers are mounted on parameters", async () => {
+  const mesh = servingMesh();
+  const app = express();
+  app.use(meshMiddleware(mesh));
+  const router = express.Router();
+  router.get("/items", (_request: Request, response: Response) => void response.end());
+  app.use("/users/:id", router);
+  const url = await start(createServer(app));
+  for (let user = 0; user < 150; user++) await (await fetch(`${url}/users/${user}/items`)).text();
+  await expect.poll(() => mesh.routes.length).toBe(150);
+  expect(new Set(mesh.routes).size).toBe(101);
+  expect(mesh.routes.at(-1)).toBe("*/items");
+});

@@ -10,6 +10,8 @@ export interface ServingFacts {
   readonly isReady?: () => boolean;
   readonly because?: readonly string[];
   readonly hasService?: boolean;
+  /** Each request waits for this before the stack looks at it. */
+  readonly gate?: Promise<void>;
 }
 
 /** What serves of a mesh: the real inbound stack and the real clock, for tests with real sockets. Counts what runs through it. */
@@ -30,8 +32,9 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
   const inFlight = { count: 0 };
   const policy = inboundPolicy(facts.policy);
   const closings = new Set<Closing>();
-  const record: Layer = (next) => (request) => {
+  const record: Layer = (next) => async (request) => {
     mesh.runs++;
+    if (facts.gate) await facts.gate;
     const over = (outcome: unknown) => {
       mesh.outcomes.push(outcome);
       mesh.routes.push(request.context.route);

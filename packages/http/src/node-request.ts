@@ -4,7 +4,7 @@ import { bindEmitter, captureContext } from "./node-context.ts";
 import { tellDraining } from "./node-drain.ts";
 import { writeResponse } from "./node-response.ts";
 import { markServed, type Serving } from "./node-serving.ts";
-import { frameworkRoute, requestScheme, requestTarget } from "./node-target.ts";
+import { requestScheme, requestTarget } from "./node-target.ts";
 
 /**
  * Runs the inbound stack around `application`, which answers by writing to `response`. It is called at most once, in the scope of the
@@ -19,7 +19,7 @@ export function serveRequest(serving: Serving, message: IncomingMessage, respons
     ...requestTarget(message),
     headers: message.headers,
     app: (called) => answer.start(message, called, application),
-    route: () => frameworkRoute(message),
+    route: () => serving.routes.of(message),
   });
   markServed(message, mesh, inbound);
   serving.enter(response);
@@ -57,6 +57,7 @@ class ApplicationAnswer implements MeshResponse {
   }
 
   start(message: IncomingMessage, request: MeshRequest, application: () => void): Promise<MeshResponse> {
+    if (request.cancel.isCancelled) return Promise.reject(request.cancel.reason);
     const inContext = captureContext();
     bindEmitter(message, inContext);
     bindEmitter(this.#response, inContext);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { InboundRequestContext, Mesh } from "@heddle/core";
+import { RoutePatterns } from "./node-target.ts";
 
 /** The part of a mesh that serves. */
 export type ServingMesh = Pick<Mesh, "clock" | "deadlines" | "inbound" | "assertServing" | "onClose" | "isDraining" | "health">;
@@ -30,6 +31,7 @@ export interface Cuttable {
 /** One place where requests come in, and what is open there. */
 export class Serving {
   readonly mesh: ServingMesh;
+  readonly routes: RoutePatterns = new RoutePatterns();
   readonly #open = new Set<Cuttable>();
   #idle: (() => void)[] = [];
   #isClosing = false;

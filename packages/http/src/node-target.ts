@@ -29,10 +29,22 @@ export function requestTarget(message: IncomingMessage): RequestTarget {
   return { authority: (absolute[1] ?? "").toLowerCase(), path: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
-/** The pattern of the route that Express took, mount path included; undefined before routing and in other frameworks. */
-export function frameworkRoute(message: IncomingMessage): string | undefined {
-  const { route, baseUrl } = message as RoutedMessage;
-  return typeof route?.path === "string" ? `${baseUrl ?? ""}${route.path}` : undefined;
+const MOST_MOUNTS = 100;
+
+/**
+ * Reads the patterns of the routes that Express takes, mount path included: `/api/:id`. Express tells the mount path as it was
+ * requested, not its pattern; where it has parameters itself there is no end of paths, and later ones become `*`.
+ */
+export class RoutePatterns {
+  readonly #mounts = new Set<string>();
+
+  /** Undefined before routing and in other frameworks. */
+  of(message: IncomingMessage): string | undefined {
+    const { route, baseUrl = "" } = message as RoutedMessage;
+    if (typeof route?.path !== "string") return undefined;
+    if (this.#mounts.size < MOST_MOUNTS) this.#mounts.add(baseUrl);
+    return `${this.#mounts.has(baseUrl) ? baseUrl : "*"}${route.path}`;
+  }
 }
 
 export function requestScheme(message: IncomingMessage): "http" | "https" {

@@ -44,6 +44,7 @@ class UpgradeAnswer implements MeshResponse {
 }
 
 function handOver(request: MeshRequest, socket: Duplex, answer: UpgradeAnswer, application: () => void): Promise<MeshResponse> {
+  if (request.cancel.isCancelled) return Promise.reject(request.cancel.reason);
   return new Promise((resolve, reject) => {
     request.cancel.onCancel(reject);
     watchStatus(socket, (status) => {
