@@ -1,0 +1,156 @@
+import {
+  type ControlSource,
+  createMesh,
+  type Duration,
+  durationMs,
+  type ExplainRequest,
+  type Explanation,
+  isControlSource,
+  type Mesh,
+  MeshError,
+  type MeshSnapshot,
+  type Problem,
+  type Report,
+  seededRandom,
+  type Transport,
+} from "@heddle/core";
+import { type AttemptRecord, CallRecords } from "./call-records.ts";
+import { describeService, type ServiceDescription } from "./described-service.ts";
+import type { FakeEndpoint } from "./fake-endpoint.ts";
+import { type FakeTransport, fakeTransport } from "./fake-transport.ts";
+import { type TestFetch, testFetch } from "./test-fetch.ts";
+import { type TestRequest, testRequest } from "./test-request.ts";
+import { TestSource } from "./test-source.ts";
+import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
+
+export interface TestMeshOptions {
+  /** A document as an object, a snapshot, the path of a YAML or JSON document (read once), or a control source. */
+  readonly config: string | object | ControlSource;
+  /** Who this mesh is. Default: client only. */
+  readonly service?: string;
+  /** The same seed gives the same decisions. Default 1. */
+  readonly seed?: number;
+}
+
+/** A whole mesh in virtual time over a fake transport: the real policies, no network, no waiting. */
+export interface TestMesh extends AsyncDisposable {
+  /** WHATWG fetch: rejects with TypeError whose cause is the MeshError. A host that no service claims is an error. */
+  readonly fetch: TestFetch;
+  /** The fast front door: rejects with the MeshError. */
+  readonly request: TestRequest;
+  /** The handle of an address; without a script it answers 200 `{}`. */
+  endpoint(address: string): FakeEndpoint;
+  /** Lets time pass; returns when nothing is left to run up to then. */
+  advance(duration: Duration): Promise<void>;
+  /** Every try so far, of one service or all, in the order they began. */
+  attempts(service?: string): readonly AttemptRecord[];
+  /** What happened, call by call with its tries, as text that is the same in every run. */
+  timeline(service?: string): string;
+  /** The policy in force for a service, with every default, and its state. */
+  describe(service: string): ServiceDescription;
+  /** Puts another configuration in force. Throws `invalid_config` with every mistake; what was in force then stays. */
+  update(configuration: object): void;
+  explain(request: ExplainRequest): Explanation;
+  /** What happened to the call that gave this reply or error. */
+  report(reply: unknown): Report | undefined;
+  /** Everything that was reported, warnings too. */
+  readonly problems: readonly Problem[];
+  readonly mesh: Mesh;
+  readonly clock: VirtualClock;
+  readonly transport: FakeTransport;
+  /** Closes the mesh, letting the time pass that this takes. Default: cuts what is in flight. Afterwards no timer is left. */
+  close(options?: { readonly drain?: Duration; readonly limit?: Duration }): Promise<void>;
+}
+
+/** Throws `invalid_config` with every mistake of the document, and `not_ready` for a service that it does not define. */
+export function testMesh(options: TestMeshOptions): TestMesh {
+  const clock = virtualClock();
+  const random = seededRandom(options.seed ?? 1);
+  const transport = fakeTransport({ clock, random: seededRandom((options.seed ?? 1) + 1) });
+  const records = new CallRecords(clock);
+  const source = new TestSource(options.config, clock);
+  const problems: Problem[] = [];
+  let inForce: MeshSnapshot | null = null;
+  const mesh = createMesh({
+    service: options.service,
+    config: source,
+    transport: recorded(transport, records),
+    clock,
+    random,
+    onProblem(problem) {
+      problems.push(problem);
+      source.note(problem);
+    },
+    onChange() {
+      inForce = source.told;
+    },
+  });
+  if (!isControlSource(options.config)) assertUsable(mesh, source);
+  const observe: CallRecords["begin"] = (call, context, response) => records.begin(call, context, response);
+  return {
+    fetch: testFetch(mesh, observe),
+    request: testRequest(mesh, observe),
+    endpoint: (address) => transport.endpoint(address),
+    advance: (duration) => clock.advance(duration),
+    attempts: (service) => records.attempts(service),
+    timeline: (service) => records.timeline(service),
+    describe(service) {
+      if (!inForce) throw new MeshError("not_ready", `describe: ${source.name} has not told a configuration yet`);
+      return describeService(service, inForce, mesh);
+    },
+    update(configuration) {
+      source.update(configuration);
+      source.refuse();
+    },
+    explain: (request) => mesh.explain(request),
+    report: (reply) => mesh.report(reply),
+    problems,
+    mesh,
+    clock,
+    transport,
+    close: (closeOptions) => close(mesh, clock, closeOptions),
+    [Symbol.asyncDispose]: () => close(mesh, clock),
+  };
+}
+
+function assertUsable(mesh: Mesh, source: TestSource): void {
+  try {
+    source.refuse();
+    const { ok, because } = mesh.health();
+    if (!ok) throw new MeshError("not_ready", because.join("; "));
+  } catch (error) {
+    void mesh.close({ limit: 0 });
+    throw error;
+  }
+}
+
+/** Calls that come through other front doors are seen where they leave. */
+function recorded(transport: Transport, records: CallRecords): Transport {
+  return {
+    open(settings) {
+      const channel = transport.open(settings);
+      return {
+        send(request) {
+          records.see(request.context, `${request.method} ${request.scheme}://${request.authority}${request.path}`);
+          return channel.send(request);
+        },
+        connections: () => channel.connections(),
+        close: () => channel.close(),
+        destroy: (reason) => channel.destroy(reason),
+      };
+    },
+  };
+}
+
+const NO_TIME = { limit: 0 };
+
+async function close(
+  mesh: Mesh,
+  clock: VirtualClock,
+  options: { readonly drain?: Duration; readonly limit?: Duration } = NO_TIME,
+): Promise<void> {
+  const closed = mesh.close(options);
+  await clock.advance(durationMs(options.drain ?? 0, "drain"));
+  await clock.advance(durationMs(options.limit ?? "10s", "limit"));
+  await closed;
+}

@@ -1,0 +1,80 @@
+import {
+  type Clock,
+  type ControlSource,
+  fileSource,
+  isControlSource,
+  MeshError,
+  type MeshSnapshot,
+  type Problem,
+  type SourceSink,
+  staticSource,
+} from "@heddle/core";
+
+/**
+ * The configuration of a test mesh: a document, a snapshot, a path that is read once, or a source of the test's own. Remembers what it
+ * told last, to say what is in force.
+ */
+export class TestSource implements ControlSource {
+  readonly name: string;
+  /** The last state that was told. */
+  told: MeshSnapshot | null = null;
+  readonly #source: ControlSource;
+  readonly #update: ((configuration: object) => void) | null;
+  #problems: Problem[] = [];
+
+  constructor(config: string | object, clock: Clock) {
+    if (isControlSource(config)) {
+      this.#source = config;
+      this.#update = null;
+    } else {
+      const source = typeof config === "string" ? readOnce(config, clock) : staticSource(config, "document");
+      this.#source = source;
+      this.#update = (configuration) => source.update(configuration);
+    }
+    this.name = this.#source.name;
+  }
+
+  watch(sink: SourceSink, clock: Clock): () => void {
+    const update = (snapshot: MeshSnapshot) => {
+      this.told = snapshot;
+      sink.update(snapshot);
+    };
+    return this.#source.watch({ update, problem: (problem) => sink.problem(problem) }, clock);
+  }
+
+  /** Throws TypeError where the configuration is a source of the test's own. */
+  update(configuration: object): void {
+    if (!this.#update) throw new TypeError("update: the configuration of this mesh comes from a source of yours; change it there");
+    this.#update(configuration);
+  }
+
+  /** Problems of the mesh go by here; `refuse` throws those that came since. */
+  note(problem: Problem): void {
+    if (problem.severity === "error") this.#problems.push(problem);
+  }
+
+  /** Throws one `invalid_config` with every mistake noted since the last call, if there was one. */
+  refuse(): void {
+    const mistakes = this.#problems;
+    this.#problems = [];
+    if (mistakes.length > 0) throw invalid(mistakes);
+  }
+}
+
+function readOnce(path: string, clock: Clock): ReturnType<typeof staticSource> {
+  const snapshots: MeshSnapshot[] = [];
+  const problems: Problem[] = [];
+  const sink = {
+    update: (snapshot: MeshSnapshot) => void snapshots.push(snapshot),
+    problem: (problem: Problem) => void problems.push(problem),
+  };
+  fileSource(path).watch(sink, clock)();
+  const [snapshot] = snapshots;
+  if (!snapshot) throw invalid(problems);
+  return staticSource(snapshot, path);
+}
+
+function invalid(mistakes: readonly Problem[]): MeshError {
+  const lines = mistakes.map(({ where, message }) => `  ${where}: ${message}`);
+  return new MeshError("invalid_config", `the configuration was refused:\n${lines.join("\n")}`);
+}
