@@ -52,7 +52,7 @@ function repeatableBody(body: RequestInit["body"]): RequestBody {
   return body instanceof ArrayBuffer ? new Uint8Array(body) : null;
 }
 
-export function headerMap(headers: Headers): HeaderMap {
+function headerMap(headers: Headers): HeaderMap {
   const map = Object.create(null) as HeaderMap;
   for (const [name, value] of headers) if (name !== "set-cookie") map[name] = value;
   return map;
