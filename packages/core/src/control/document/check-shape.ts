@@ -2,7 +2,7 @@ import { parseDuration } from "../../duration.ts";
 import { expectation } from "./expectation.ts";
 import { FORMATS } from "./formats.ts";
 import { type Kind, type ListKind, type MapKind, type ObjectKind, RETRY_CONDITIONS } from "./kinds.ts";
-import { describe, type Mistakes, nearest } from "./mistakes.ts";
+import { describe, type Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 
 /** Deeper than any document needs; a bound for `json` values, which may refer to themselves when they come from code. */
@@ -84,7 +84,7 @@ function later(value: string, mistakes: Mistakes, path: Path): undefined {
 function refuse(kind: Kind, value: unknown, mistakes: Mistakes, path: Path, hint = ""): undefined {
   const words =
     kind.kind === "enum" ? kind.values.filter((word) => typeof word === "string") : kind.kind === "retry-condition" ? RETRY_CONDITIONS : [];
-  const meant = typeof value === "string" ? nearest(value, words) : undefined;
+  const meant = typeof value === "string" ? mistakes.suggest(value, words) : undefined;
   const suggestion = meant === undefined ? hint : `; did you mean "${meant}"?`;
   mistakes.add(path, `found ${describe(value)}, expected ${expectation(kind)}${suggestion}`);
   return undefined;
@@ -110,7 +110,7 @@ function checkObject(kind: ObjectKind, value: unknown, mistakes: Mistakes, path:
     if (held === undefined) continue;
     const key = Object.hasOwn(kind.keys, name) ? kind.keys[name] : undefined;
     if (key === undefined) {
-      mistakes.add([...path, name], unknownKey(kind, name), "key");
+      mistakes.add([...path, name], unknownKey(kind, name, mistakes), "key");
       continue;
     }
     const kept = checkShape(key.kind, held, mistakes, [...path, name]);
@@ -137,12 +137,12 @@ function checkChoice(kind: ObjectKind, value: Plain, mistakes: Mistakes, path: P
   if (given.length === 0 && required) mistakes.add(path, `found none of its keys ${of.join(", ")}, expected one of them`);
 }
 
-function unknownKey(kind: ObjectKind, name: string): string {
+function unknownKey(kind: ObjectKind, name: string, mistakes: Mistakes): string {
   if (kind.later?.includes(name)) return `"${name}" is not built in this version`;
   const place = kind.elsewhere && Object.hasOwn(kind.elsewhere, name) ? kind.elsewhere[name] : undefined;
   if (place !== undefined) return `"${name}" does not belong here: ${place}`;
   const known = Object.keys(kind.keys);
-  const meant = nearest(name, [...known, ...(kind.later ?? [])]);
+  const meant = mistakes.suggest(name, [...known, ...(kind.later ?? [])]);
   const suggestion =
     meant === undefined ? "" : `; did you mean "${meant}"?${kind.later?.includes(meant) ? " (not built in this version)" : ""}`;
   return `found the unknown key ${describe(name)}, expected one of ${known.join(", ")}${suggestion}`;

@@ -1,5 +1,5 @@
 import type { RedirectDocument, RouteDocument, RouteMatchDocument, ServiceDocument } from "../../gen/document.ts";
-import { type Mistakes, nearest } from "./mistakes.ts";
+import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { hostClaims } from "./translate.ts";
 import { routeName } from "./translate-route.ts";
@@ -50,19 +50,19 @@ function checkDestinations(
     const service = services.get(name);
     const at = [...path, "to", index];
     if (!service) {
-      mistakes.add([...at, "service"], `no service is called "${name}"${suggest(name, services.keys())}`);
+      mistakes.add([...at, "service"], `no service is called "${name}"${suggestion(mistakes, name, services.keys())}`);
       continue;
     }
     const { subset } = destination;
     if (subset !== undefined && !Object.hasOwn(service.subsets ?? {}, subset)) {
       const known = Object.keys(service.subsets ?? {});
-      mistakes.add([...at, "subset"], `the service "${name}" has no subset "${subset}"${suggest(subset, known)}`);
+      mistakes.add([...at, "subset"], `the service "${name}" has no subset "${subset}"${suggestion(mistakes, subset, known)}`);
     }
   }
 }
 
-function suggest(word: string, known: Iterable<string>): string {
-  const meant = nearest(word, [...known]);
+function suggestion(mistakes: Mistakes, word: string, known: Iterable<string>): string {
+  const meant = mistakes.suggest(word, known);
   return meant === undefined ? "" : `; did you mean "${meant}"?`;
 }
 

@@ -4,11 +4,15 @@ import { formatPath, type Path, type Places } from "./places.ts";
 /** Past so many, more of them help nobody. */
 const MOST_PROBLEMS = 1_000;
 
+/** Suggestions compare with every known word: worth it for a few mistakes, not for thousands. */
+const MOST_SUGGESTIONS = 20;
+
 /** Collects what is wrong with one document. */
 export class Mistakes {
   readonly problems: Problem[] = [];
   readonly #places: Places;
   #errors = 0;
+  #suggestions = 0;
 
   constructor(places: Places) {
     this.#places = places;
@@ -16,6 +20,13 @@ export class Mistakes {
 
   get hasErrors(): boolean {
     return this.#errors > 0;
+  }
+
+  /** The known word that was probably meant, if there is one and suggestions have not become too many. */
+  suggest(word: string, known: Iterable<string>): string | undefined {
+    if (this.#suggestions >= MOST_SUGGESTIONS) return undefined;
+    this.#suggestions++;
+    return nearest(word, known);
   }
 
   /** A mistake at this path. */
@@ -52,12 +63,13 @@ export function describe(value: unknown): string {
 }
 
 /** The known word closest to this one, if it is close enough to have been meant. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearest(word: string, known: Iterable<string>): string | undefined {
   if (word.length > 64) return undefined;
   const written = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
   for (const candidate of known) {
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(written, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

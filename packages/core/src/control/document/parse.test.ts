@@ -169,3 +169,10 @@ test("reads ten thousand endpoints in a moment", () => {
   const { snapshot } = loadDocument(`apiVersion: heddle/v1\nservices:\n  web:\n    endpoints:\n${lines.join("\n")}\n`, "mesh.yaml");
   expect(snapshot?.endpointSets.get("web")?.endpoints).toHaveLength(10_000);
 });
+
+test("thousands of mistakes among thousands of names cost no more than reading them", () => {
+  const lines = Array.from({ length: 3_000 }, (_, index) => `  service-${index}: { routes: [{ to: [{ service: servce-${index} }] }] }`);
+  const { problems } = loadDocument(`apiVersion: heddle/v1\nservices:\n${lines.join("\n")}\n`, "mesh.yaml");
+  expect(problems[0]?.message).toContain('did you mean "service-0"?');
+  expect(problems).toHaveLength(1_000);
+});
