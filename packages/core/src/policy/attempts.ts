@@ -41,9 +41,11 @@ function beginTry(request: MeshRequest, now: number): { attempt: Attempt; header
   const attempt = new Attempt(context.attempts.length + 1, now);
   attempt.backend = context.backend;
   context.attempts.push(attempt);
-  if (attempt.number === 1 && context.deadlineAt === Number.POSITIVE_INFINITY) return { attempt, headers: request.headers };
+  // What a retry causes further down is part of that retry: told on, so that tries do not multiply hop by hop.
+  const count = attempt.number + (context.scope?.isRetry ? 1 : 0);
+  if (count === 1 && context.deadlineAt === Number.POSITIVE_INFINITY) return { attempt, headers: request.headers };
   const headers = copyHeaders(request.headers);
-  if (attempt.number > 1) headers["x-envoy-attempt-count"] = String(attempt.number);
+  if (count > 1) headers["x-envoy-attempt-count"] = String(count);
   if (context.deadlineAt !== Number.POSITIVE_INFINITY) {
     headers["x-envoy-expected-rq-timeout-ms"] = String(Math.max(1, Math.floor(context.deadlineAt - attempt.startedAt)));
   }
