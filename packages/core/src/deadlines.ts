@@ -61,7 +61,11 @@ export class Deadlines {
 
   /** Forgets every entry and frees every timer. */
   close(): void {
-    for (const queue of this.#queues.values()) if (queue.timer) this.#clock.clearTimer(queue.timer);
+    for (const queue of this.#queues.values()) {
+      if (queue.timer) this.#clock.clearTimer(queue.timer);
+      queue.first = null;
+      queue.last = null;
+    }
     this.#queues.clear();
   }
 

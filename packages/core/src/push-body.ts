@@ -37,6 +37,7 @@ export class PushBody {
   #sink: BodySink | null = null;
   #chunks: Uint8Array[] | null = null;
   #bufferedBytes = 0;
+  #isDelivering = false;
   #sourcePaused = false;
   #readerPaused = false;
   #delivered = false;
@@ -64,7 +65,7 @@ export class PushBody {
 
   push(chunk: Uint8Array): void {
     if (this.hasEnded) return;
-    if (this.#sink && !this.#readerPaused) {
+    if (this.#sink && !this.#readerPaused && !this.#chunks) {
       this.#sink.data(chunk);
       return;
     }
@@ -151,29 +152,38 @@ export class PushBody {
   }
 
   #flush(): void {
-    const sink = this.#sink as BodySink;
-    let chunks = this.#chunks;
-    while (chunks && !this.#readerPaused) {
-      this.#chunks = null;
-      this.#bufferedBytes = 0;
-      for (let index = 0; index < chunks.length; index++) {
-        if (this.#readerPaused) {
-          const rest: Uint8Array[] = chunks.slice(index).concat(this.#chunks ?? []);
-          this.#chunks = rest;
-          this.#bufferedBytes = rest.reduce((sum, chunk) => sum + chunk.length, 0);
-          break;
-        }
-        sink.data(chunks[index] as Uint8Array);
-      }
-      chunks = this.#chunks;
-    }
-    if (this.#chunks) return;
+    const chunks = this.#chunks;
+    if (chunks && !this.#deliver(chunks)) return;
     this.#stopWatching();
     if (this.hasEnded) this.#deliverEnd();
     else if (this.#sourcePaused) {
       this.#sourcePaused = false;
       this.#source?.resume();
     }
+  }
+
+  /** Whether all that waited was delivered. A sink may pause, resume or abandon, and a source push, from within `data`. */
+  #deliver(chunks: Uint8Array[]): boolean {
+    if (this.#isDelivering) return false;
+    this.#isDelivering = true;
+    let taken = 0;
+    try {
+      while (taken < chunks.length && !this.#readerPaused && this.#chunks === chunks) {
+        const chunk = chunks[taken++] as Uint8Array;
+        this.#bufferedBytes -= chunk.length;
+        this.#sink?.data(chunk);
+      }
+    } finally {
+      this.#isDelivering = false;
+    }
+    if (this.#chunks !== chunks) return false;
+    if (taken === chunks.length) {
+      this.#chunks = null;
+      return true;
+    }
+    chunks.splice(0, taken);
+    if (taken > 0) this.#readerMoved();
+    return false;
   }
 
   #finish(error: unknown): void {
@@ -183,7 +193,8 @@ export class PushBody {
     this.#source = null;
     this.#stopWatching();
     // An error overtakes bytes that wait for a paused reader: they would belong to an incomplete message.
-    if (this.#sink && (error !== null || !this.#chunks)) this.#deliverEnd();
+    if (error !== null && this.#sink) this.#chunks = null;
+    if (this.#sink && !this.#chunks) this.#deliverEnd();
     this.#release();
     const listeners = this.#endListeners;
     this.#endListeners = null;
@@ -206,11 +217,22 @@ export class PushBody {
   }
 
   #watchReader(): void {
-    const deadlines = this.#deadlines as Deadlines;
-    this.#stall = deadlines.add(SLOW_READER_MS, () => {
+    this.#stall = (this.#deadlines as Deadlines).add(SLOW_READER_MS, () => {
+      this.#stall = null;
       this.#release();
-      this.#stall = this.#cutAbandoned ? deadlines.add(ABANDONED_MS - SLOW_READER_MS, () => this.#cut()) : null;
+      this.#watchStall(ABANDONED_MS - SLOW_READER_MS);
     });
+  }
+
+  #watchStall(limitMs: number): void {
+    if (this.#cutAbandoned && !this.hasEnded) this.#stall = (this.#deadlines as Deadlines).add(limitMs, () => this.#cut());
+  }
+
+  /** It took some of what waits: slow, but not stalled. */
+  #readerMoved(): void {
+    if (!this.#stall || !this.#isReleased) return;
+    this.#stopWatching();
+    this.#watchStall(ABANDONED_MS);
   }
 
   #cut(): void {
