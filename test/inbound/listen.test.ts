@@ -136,17 +136,19 @@ test("listeners of the request keep its scope, also for chunks that come later",
   client.socket.destroy();
 });
 
-test("listeners of the response keep the scope of the request", async () => {
+test("listeners of the response keep the scope of the request, also when its caller leaves", async () => {
   const mesh = servingMesh();
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  const finished = Promise.withResolvers<Scope | null>();
+  const closed = Promise.withResolvers<Scope | null>();
   const listener = await serve(mesh, (_request, response) => {
-    response.on("close", () => finished.resolve(currentScope()));
-    response.write("x".repeat(1_000_000));
-    setImmediate(() => response.end());
+    response.on("close", () => closed.resolve(currentScope()));
+    response.write("first");
   });
-  await (await fetch(listener.url, { headers: { traceparent } })).text();
-  expect(await finished.promise).toMatchObject({ trace: { traceparent } });
+  const client = await rawClient(listener.port);
+  client.write(get("/", [`traceparent: ${traceparent}`]));
+  await client.until("first");
+  client.socket.destroy();
+  expect(await closed.promise).toMatchObject({ trace: { traceparent } });
 });
 
 test("a caller that left while the stack was asked does not reach the application", async () => {
@@ -308,14 +310,28 @@ test("streams a body far larger than any buffer, both ways, under backpressure",
 test("an application that throws answers 500, and its error surfaces as it does in node:http", async () => {
   const mesh = servingMesh();
   const failure = new Error("application");
-  const listener = await serve(mesh, () => {
+  const listener = await serve(mesh, (_request, response) => {
+    response.setHeader("set-cookie", "secret");
     throw failure;
   });
   const uncaught = catchOnce("uncaughtException");
   const reply = await fetch(listener.url);
-  expect(reply.status).toBe(500);
+  expect([reply.status, reply.headers.get("set-cookie")]).toEqual([500, null]);
   expect(await uncaught).toBe(failure);
   await expect.poll(() => mesh.outcomes).toEqual([500]);
+});
+
+test("an application that throws after its head is cut, and counts as failed and not as left by its caller", async () => {
+  const mesh = servingMesh();
+  const failure = new Error("application");
+  const listener = await serve(mesh, (_request, response) => {
+    response.write("first");
+    throw failure;
+  });
+  const uncaught = catchOnce("uncaughtException");
+  await expect(fetch(listener.url).then((reply) => reply.text())).rejects.toThrow();
+  expect(await uncaught).toBe(failure);
+  await expect.poll(() => mesh.outcomes).toEqual([failure]);
 });
 
 test("an async application that rejects answers 500, and its rejection stays unhandled as in node:http", async () => {

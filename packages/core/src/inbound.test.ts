@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { answering, inboundPolicy, inboundStack } from "../../../test/inbound/inbound-stack.ts";
 import { currentScope, type Scope } from "./context.ts";
-import { context } from "./inbound-call.ts";
+import { context, liftDeadline } from "./inbound-call.ts";
 import { EXPECTED_TIMEOUT_HEADER, parseExpectedTimeout } from "./inbound-deadline.ts";
 import { PushBody } from "./push-body.ts";
 
@@ -208,6 +208,17 @@ test("success does not abort the signal, and leaves no timer behind that could",
   await stack.serve(stack.start({ headers: { [EXPECTED_TIMEOUT_HEADER]: "250" }, app }));
   await stack.clock.advance(1_000);
   expect(signal?.aborted).toBe(false);
+});
+
+test("a deadline that was lifted aborts nothing and binds nothing", async () => {
+  const stack = inboundStack({ policy: trusting });
+  const started = stack.start({ headers: { [EXPECTED_TIMEOUT_HEADER]: "250" }, app: () => new Promise(() => {}) });
+  void stack.serve(started);
+  const { signal } = started.inbound;
+  liftDeadline(started.request);
+  await stack.clock.advance(1_000);
+  expect(signal.aborted).toBe(false);
+  expect(started.request.context.scope?.deadlineAt).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("a request whose signal is not read makes no timer", async () => {

@@ -11,6 +11,8 @@ export function writeResponse(response: MeshResponse, target: ServerResponse): v
     target.end();
     return;
   }
+  // Node keeps the head back until there is a body to send with it.
+  if (!body.hasEnded) target.flushHeaders();
   target.on("drain", () => body.resume());
   target.on("close", () => body.abandon(new Error("the caller left before the response was complete")));
   body.attach({
