@@ -65,7 +65,7 @@ test("takes a document that uses every key that is built", () => {
         inbound: { mtls: "disable" },
       },
     },
-    { trustDomain: "shop.example", egress: "deny", trustHeaders: true },
+    { egress: "deny", trustHeaders: true },
   );
   // More than the total of 10 s on purpose: the one mistake in it, so that the test would see checks that do nothing.
   expect(problemsOf(value)).toEqual([
@@ -189,7 +189,6 @@ test.each([
   ["status", reviews({ routes: [{ respond: { status: 600 } }] })],
   ["json", reviews({ routes: [{ respond: { status: 200, body: "", json: 1 } }] })],
   ["redirect", reviews({ routes: [{ to: [{}], redirect: { path: "/a" } }] })],
-  ["trustDomain", document({}, { trustDomain: "Shop" })],
 ])("refuses an impossible %s (%#)", (word, value) => {
   const problems = problemsOf(value);
   expect(problems).toHaveLength(1);

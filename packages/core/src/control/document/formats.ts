@@ -10,7 +10,6 @@ export type FormatName =
   | "host claim"
   | "authority"
   | "host"
-  | "trust domain"
   | "header to match"
   | "header to change"
   | "header value"
@@ -113,10 +112,6 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     expected: "a host, without a port",
     pattern: /^[^\s/@]+$/,
     refuse: (value) => (splitAuthority(value)?.port === null ? undefined : ""),
-  },
-  "trust domain": {
-    expected: 'a SPIFFE trust domain: at most 255 lower-case letters, digits, ".", "_" and "-"',
-    pattern: /^[a-z0-9._-]{1,255}$/,
   },
   "header to match": {
     expected: "a header name (RFC 9110 token)",

@@ -121,7 +121,6 @@ export const DOCUMENT: ObjectKind = {
         name: "MeshSettingsDocument",
         doc: "What holds for the mesh as a whole.",
         keys: {
-          trustDomain: { doc: "The SPIFFE trust domain of its identities.", kind: text("trust domain"), absent: "none" },
           egress: {
             doc: "What happens to hosts that no service claims: they go straight out, or fail with `unknown_service`.",
             kind: oneOf(["allow", "deny"]),
@@ -133,7 +132,7 @@ export const DOCUMENT: ObjectKind = {
             default: false,
           },
         },
-        later: ["identityTemplate"],
+        later: ["identityTemplate", "trustDomain"],
       },
       absent: "its defaults",
     },
