@@ -1,7 +1,7 @@
 /**
  * One of the servers: `node server.ts INDEX`. Answers the same 128 bytes and counts requests by path.
- * `/probe/*` is for checking, outside of every measured slot, that a policy acts: server 0 answers `/probe/flaky` with 503, and no
- * server answers `/probe/hang`.
+ * `/probe/*` is for checking, outside of every measured slot, that a policy acts: server 0 answers `/probe/flaky` with 503, every server
+ * `/probe/broken` with 500, and none answers `/probe/hang`.
  */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -29,7 +29,7 @@ const server = createServer((request, response) => {
   const path = request.url ?? "";
   count(path, request.headers.traceparent);
   if (path === "/probe/hang") return;
-  respond(response, path === "/probe/flaky" && isFaulty ? 503 : 200);
+  respond(response, path === "/probe/broken" ? 500 : path === "/probe/flaky" && isFaulty ? 503 : 200);
 });
 // Slots of one variant lie seconds apart: its connections must outlive the gaps, or rounds would measure reconnecting.
 server.keepAliveTimeout = 120_000;

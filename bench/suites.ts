@@ -35,6 +35,7 @@ export const COMPARISONS: readonly Comparison[] = [
       { name: "bare async call", module: "stub-bare" },
       { name: "mesh", module: "stub-mesh" },
       { name: "mesh, no tracing SDK", module: "stub-mesh-untraced" },
+      { name: "OpenTelemetry span and header alone", module: "stub-opentelemetry" },
       { name: "cockatiel retry, breaker, timeout", module: "stub-cockatiel" },
     ],
     share: 10,

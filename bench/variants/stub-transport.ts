@@ -22,7 +22,7 @@ export function stubSend(count: StubCount, isFaulty: boolean): Handler {
     if (typeof traceparent === "string" && traceparent.endsWith("-00")) count.unsampled++;
     if (request.attempt) request.attempt.wasSent = true;
     if (request.path === "/probe/hang") return new Promise((_, reject) => request.cancel.onCancel(reject));
-    const status = isFaulty && request.path === "/probe/flaky" ? 503 : 200;
+    const status = request.path === "/probe/broken" ? 500 : isFaulty && request.path === "/probe/flaky" ? 503 : 200;
     return Promise.resolve({ status, headers: HEADERS, body: PushBody.of(ANSWER) });
   };
 }
