@@ -19,7 +19,7 @@ import { DEFAULT_START_TIMEOUT_MS } from "./model/defaults.ts";
 import type { Problem } from "./model/problem.ts";
 import { nearest } from "./nearest.ts";
 import { type Random, systemRandom } from "./random.ts";
-import { type Report, reportOf } from "./report.ts";
+import { contextOf, type Report, rememberContext, reportOf } from "./report.ts";
 import { type RequestInit, startOutbound } from "./request-start.ts";
 import { type Closing, shutDown } from "./shutdown.ts";
 import { type AccessLog, type AccessLogOptions, accessLog } from "./telemetry/access-log.ts";
@@ -74,7 +74,7 @@ export interface Mesh {
   /** True from the moment `close` was called: readiness fails and answers tell callers to go elsewhere. */
   readonly isDraining: boolean;
 
-  /** Makes `report(object)` answer for this request. */
+  /** Makes `report(object)` answer for this request. The object must be extensible. */
   remember(object: object, context: RequestContext): void;
   /** What happened to the call that gave this reply, response or error; undefined if it was not made through the mesh. */
   report(reply: unknown): Report | undefined;
@@ -116,7 +116,6 @@ class RunningMesh implements Mesh {
   readonly #log: AccessLog | null;
   readonly #inboundInFlight = { count: 0 };
   readonly #closings = new Set<Closing>();
-  readonly #contexts = new WeakMap<object, RequestContext>();
   readonly #waiting = new Set<() => void>();
   #closed: Promise<void> | null = null;
   #isClosed = false;
@@ -214,15 +213,14 @@ class RunningMesh implements Mesh {
   }
 
   remember(object: object, context: RequestContext): void {
-    this.#contexts.set(object, context);
+    rememberContext(object, context);
   }
 
   report(reply: unknown): Report | undefined {
     if (typeof reply !== "object" || reply === null) return undefined;
-    const context = this.#contexts.get(reply);
-    if (context) return reportOf(context);
     const { report, cause, headers } = reply as { report?: Report; cause?: unknown; headers?: unknown };
-    return report ?? this.report(cause) ?? (headers === reply ? undefined : this.#reportOfHeaders(headers));
+    const context = contextOf(reply) ?? contextOf(headers);
+    return context ? reportOf(context) : (report ?? this.report(cause));
   }
 
   explain(request: ExplainRequest): Explanation {
@@ -289,11 +287,6 @@ class RunningMesh implements Mesh {
       : new MeshError("not_ready", `not ready after ${timeoutMs}ms: ${this.#source.name}: ${this.#source.waitingBecause}`);
   }
 
-  #reportOfHeaders(headers: unknown): Report | undefined {
-    const context = typeof headers === "object" && headers !== null ? this.#contexts.get(headers) : undefined;
-    return context ? reportOf(context) : undefined;
-  }
-
   #sweepLater(): void {
     this.deadlines.add(SWEEP_MS, () => {
       this.#dataPlane.sweep();
@@ -319,4 +312,5 @@ class RunningMesh implements Mesh {
   }
 }
 
-const refuseClosed: Handler = ({ method, authority }) => Promise.reject(new MeshError("closed", `${method} ${authority}: the mesh was closed`));
+const refuseClosed: Handler = ({ method, authority }) =>
+  Promise.reject(new MeshError("closed", `${method} ${authority}: the mesh was closed`));

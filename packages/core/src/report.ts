@@ -23,6 +23,20 @@ export interface AttemptReport {
   readonly why: string;
 }
 
+/**
+ * Where an object keeps the context of its request, so that it can be reported on. Not a WeakMap: an entry per request costs the
+ * garbage collector as much as the rest of a request costs us.
+ */
+export const CONTEXT: unique symbol = Symbol.for("heddle.context");
+
+export function rememberContext(object: object, context: RequestContext): void {
+  Reflect.defineProperty(object, CONTEXT, { value: context, configurable: true });
+}
+
+export function contextOf(object: unknown): RequestContext | undefined {
+  return typeof object === "object" && object !== null ? (object as { readonly [CONTEXT]?: RequestContext })[CONTEXT] : undefined;
+}
+
 export function reportOf(context: RequestContext): Report {
   const { attempts } = context;
   return {

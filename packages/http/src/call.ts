@@ -1,4 +1,13 @@
-import { type CallOptions, type Handler, type HeaderMap, type Mesh, MeshError, type MeshResponse, type RequestBody } from "@heddle/core";
+import {
+  type CallOptions,
+  type Handler,
+  type HeaderMap,
+  type Mesh,
+  MeshError,
+  type MeshResponse,
+  type RequestBody,
+  type RequestContext,
+} from "@heddle/core";
 import { type HeadersInput, headerMap, NO_HEADERS } from "./header-map.ts";
 import { linkSignal } from "./link-signal.ts";
 import { Reply } from "./reply.ts";
@@ -37,7 +46,7 @@ export function call(
   const { signal } = message;
   if (signal?.aborted) return Promise.reject(signal.reason);
   let response: Promise<MeshResponse>;
-  let context: Parameters<Mesh["remember"]>[1];
+  let context: RequestContext;
   try {
     const handler = mesh.virtualHost(target.authority) ?? otherwise(mesh, unclaimed, target.authority);
     const { headers, body } = content(message);
@@ -56,11 +65,7 @@ export function call(
   } catch (error) {
     return Promise.reject(error);
   }
-  const reply = response.then((head) => {
-    const made = new Reply(head, mesh.deadlines);
-    mesh.remember(made, context);
-    return made;
-  });
+  const reply = response.then((head) => new Reply(head, context, mesh.deadlines));
   if (isStream(message.body)) reply.catch((error) => releaseBody(message.body, error));
   return reply;
 }

@@ -1,4 +1,4 @@
-import type { HeaderMap } from "@heddle/core";
+import { emptyHeaders, type HeaderMap } from "@heddle/core";
 
 /** Headers as callers have them: an object, `Headers`, or any iterable of pairs. */
 export type HeadersInput =
@@ -9,11 +9,11 @@ export type HeadersInput =
 const OF_THE_CONNECTION: ReadonlySet<string> = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]);
 
 /** For requests without any. */
-export const NO_HEADERS: HeaderMap = Object.freeze(Object.create(null) as HeaderMap);
+export const NO_HEADERS: HeaderMap = Object.freeze(emptyHeaders());
 
 /** A new map: lower-case names on an object without a prototype. `host` stays; the fields of one connection are left out. */
 export function headerMap(input: HeadersInput | readonly unknown[] | null | undefined): HeaderMap {
-  const map = Object.create(null) as HeaderMap;
+  const map = emptyHeaders();
   if (input === null || input === undefined) return map;
   if (Array.isArray(input) && typeof input[0] === "string") addFlat(map, input);
   else if (isIterable(input)) for (const [name, value] of input as Iterable<readonly [unknown, unknown]>) add(map, name, value);

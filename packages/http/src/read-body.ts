@@ -1,4 +1,4 @@
-import type { BodySink, HeaderMap, PushBody } from "@heddle/core";
+import { type BodySink, emptyHeaders, type HeaderMap, type PushBody } from "@heddle/core";
 
 const BYTE_ORDER_MARK = 0xfeff;
 
@@ -21,7 +21,7 @@ export function readJson<T>(body: PushBody): Promise<T> {
 export function readTrailers(body: PushBody): Promise<HeaderMap> {
   return new Promise((resolve, reject) => {
     body.whenEnd((error) => {
-      if (error === null) resolve(body.trailers ?? (Object.create(null) as HeaderMap));
+      if (error === null) resolve(body.trailers ?? emptyHeaders());
       else reject(error);
     });
   });

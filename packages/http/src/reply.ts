@@ -1,4 +1,4 @@
-import { type Deadlines, discard, type HeaderMap, type MeshResponse } from "@heddle/core";
+import { CONTEXT, type Deadlines, discard, type HeaderMap, type MeshResponse, type RequestContext } from "@heddle/core";
 import { readBytes, readJson, readText, readTrailers } from "./read-body.ts";
 import { streamBody } from "./stream-body.ts";
 
@@ -11,12 +11,23 @@ export class Reply implements AsyncDisposable {
   /** Lower-case names. */
   readonly headers: HeaderMap;
   readonly #response: MeshResponse;
+  readonly #context: RequestContext;
   readonly #deadlines: Deadlines;
 
-  constructor(response: MeshResponse, deadlines: Deadlines) {
+  static {
+    // For `mesh.report`: on the prototype it costs nothing per reply and shows nowhere.
+    Object.defineProperty(Reply.prototype, CONTEXT, {
+      get(this: Reply): RequestContext {
+        return this.#context;
+      },
+    });
+  }
+
+  constructor(response: MeshResponse, context: RequestContext, deadlines: Deadlines) {
     this.status = response.status;
     this.headers = response.headers;
     this.#response = response;
+    this.#context = context;
     this.#deadlines = deadlines;
   }
 
