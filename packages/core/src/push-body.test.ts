@@ -61,10 +61,29 @@ test("the source is paused once 256 KiB wait, and resumed when all of it was rea
   body.push(many(BODY_BUFFER_BYTES - 1));
   expect(source).toEqual([]);
   body.push(many(1));
+  expect(source).toEqual(["pause"]);
   body.push(many(10));
   expect(source).toEqual(["pause"]);
   body.attach(reader);
   expect(source).toEqual(["pause", "resume"]);
+});
+
+test("what was read leaves the buffer: only what waits counts against its bound", () => {
+  const { body, source } = recorded();
+  let reads = 0;
+  body.attach({
+    data: () => {
+      if (++reads % 2 === 1) body.pause();
+    },
+    end() {},
+    fail() {},
+  });
+  for (let round = 0; round < 10; round++) {
+    body.push(many(BODY_BUFFER_BYTES / 2 - 1));
+    body.push(many(BODY_BUFFER_BYTES / 2 - 1));
+    body.resume();
+  }
+  expect(source).toEqual([]);
 });
 
 test("a paused reader gets nothing until it resumes, and then everything in order", () => {

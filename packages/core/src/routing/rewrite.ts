@@ -9,7 +9,7 @@ export function replacePrefix(path: string, matched: string, replacement: string
   const rest = pathname.slice(prefix.length);
   const head = replacement.endsWith("/") ? replacement.slice(0, -1) : replacement;
   const joined = head + (rest === "" || rest.startsWith("/") ? rest : `/${rest}`);
-  return (joined === "" ? "/" : joined) + (query < 0 ? "" : path.slice(query));
+  return (joined.startsWith("/") ? joined : `/${joined}`) + (query < 0 ? "" : path.slice(query));
 }
 
 /** The prefix a path match leaves for rewriting; `/` where the match is not on a prefix. */
