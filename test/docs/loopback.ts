@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const ADDRESS = /\b127\.0\.0\.1:\d+\b/g;
+const LISTENING = /\bport: \d+/g;
+
+/** A working directory with a `mesh.yaml`, and real servers behind the addresses that a page names. */
+export interface Surroundings extends AsyncDisposable {
+  /** The same text with the addresses that really answer, and with any free port where it listens. */
+  placed(text: string): string;
+}
+
+/** The servers answer JSON that says what was asked. The process works in the directory until this is disposed of. */
+export async function surroundings(page: string, document: string): Promise<Surroundings> {
+  const servers = new Map<string, Awaited<ReturnType<typeof serve>>>();
+  for (const [address] of `${page}\n${document}`.matchAll(ADDRESS)) if (!servers.has(address)) servers.set(address, await serve());
+  const placed = (text: string): string =>
+    text.replaceAll(ADDRESS, (address) => servers.get(address)?.address ?? address).replaceAll(LISTENING, "port: 0");
+  const before = process.cwd();
+  const directory = mkdtempSync(join(tmpdir(), "heddle-docs-"));
+  writeFileSync(join(directory, "mesh.yaml"), placed(document));
+  process.chdir(directory);
+  return {
+    placed,
+    async [Symbol.asyncDispose]() {
+      process.chdir(before);
+      rmSync(directory, { recursive: true });
+      await Promise.all([...servers.values()].map(({ close }) => close()));
+    },
+  };
+}
+
+async function serve(): Promise<{ readonly address: string; close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ method: request.method, path: request.url }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
