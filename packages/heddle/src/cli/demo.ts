@@ -1,9 +1,56 @@
-import { type Command, UsageError } from "./command.ts";
+import { parseArgs } from "node:util";
+import { Cancel, systemClock } from "@heddle/core";
+import { keepRunning } from "../demo/keep-running.ts";
+import { measure, nothingMeasured } from "../demo/measure.ts";
+import { Progress } from "../demo/progress.ts";
+import { asTable, type Results } from "../demo/results.ts";
+import { canFindExpress, startDemo } from "../demo/running-demo.ts";
+import { STEPS } from "../demo/steps/index.ts";
+import type { Waiting } from "../demo/wait.ts";
+import { type Command, EXIT } from "./command.ts";
+import { cancelOnSignals } from "./demo-signals.ts";
+
+const LIMIT_MS = 55_000;
 
 export const demo: Command = {
-  usage: "demo [--keep]",
-  summary: "Starts real services on loopback, edits their mesh while they run, and measures what happens.",
-  run() {
-    throw new UsageError("to be written");
+  usage: "demo [--keep] [--json]",
+  summary:
+    "Starts real services on loopback, kills one and edits their mesh while they run, and measures what users notice. " +
+    "Exit 1 unless every check held. --keep leaves them running until Ctrl-C.",
+  async run(args, { out, err }) {
+    const { values } = parseArgs({ args: [...args], options: { keep: { type: "boolean" }, json: { type: "boolean" } } });
+    const waiting: Waiting = { clock: systemClock, cancel: new Cancel() };
+    using _signals = cancelOnSignals(waiting.cancel);
+    const progress = new Progress(values.json ? err : out, waiting.clock);
+    const print = (results: Results) => out.write(values.json ? `${JSON.stringify(results)}\n` : asTable(results));
+    try {
+      const { ok } = await runDemo(waiting, progress, print, values.keep === true);
+      return ok ? EXIT.ok : EXIT.failed;
+    } finally {
+      progress.close();
+    }
   },
 };
+
+async function runDemo(waiting: Waiting, progress: Progress, print: (results: Results) => void, keep: boolean): Promise<Results> {
+  const { clock, cancel } = waiting;
+  const startedAt = clock.now();
+  const limit = clock.setTimer(LIMIT_MS, () => cancel.cancel(new Error(`it was not done after ${LIMIT_MS / 1_000} s`)), "idle");
+  const hasExpress = canFindExpress();
+  progress.show(() => "starting the services");
+  try {
+    await using running = await startDemo(hasExpress, waiting);
+    progress.line(`${running.instances.length} processes on loopback serve, joined by ${running.document.path}`);
+    if (!hasExpress) progress.line("express is not installed here: reviews run on node:http instead");
+    const results = await measure({ steps: STEPS, demo: running, waiting, progress, startedAt });
+    clock.clearTimer(limit);
+    print(results);
+    if (keep && results.endedBecause === null) await keepRunning(running, waiting, progress);
+    progress.show(() => "ending the services");
+    return results;
+  } catch (error) {
+    const results = nothingMeasured(STEPS, (clock.now() - startedAt) / 1_000, error);
+    print(results);
+    return results;
+  }
+}

@@ -1,0 +1,76 @@
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Instance } from "./instances.ts";
+
+export interface Split {
+  readonly v1: number;
+  readonly v2: number;
+}
+
+const SCHEMA = new URL("../../schema/mesh.schema.json", import.meta.url);
+
+/** The document that every process of the demo joins, in a file that is edited as an editor would: written beside it, then renamed. */
+export class MeshDocument {
+  readonly path: string;
+  readonly #folder: string;
+  readonly #instances: readonly Instance[];
+
+  constructor(folder: string, instances: readonly Instance[]) {
+    this.path = join(folder, "mesh.yaml");
+    this.#folder = folder;
+    this.#instances = instances;
+  }
+
+  text(split: Split): string {
+    return documentText(this.#instances, split);
+  }
+
+  write(text: string): void {
+    const draft = join(this.#folder, "mesh.yaml.draft");
+    writeFileSync(draft, text);
+    renameSync(draft, this.path);
+  }
+}
+
+function documentText(instances: readonly Instance[], { v1, v2 }: Split): string {
+  const endpoints = (service: string): string =>
+    instances
+      .filter((instance) => instance.service === service)
+      .map(({ port, version }) => `      - { address: "127.0.0.1:${port}"${version === null ? "" : `, labels: { version: ${version} }`} }`)
+      .join("\n");
+  return `# yaml-language-server: $schema=${SCHEMA}
+apiVersion: heddle/v1
+mesh:
+  egress: deny
+  trustHeaders: true # all callers are this machine's own
+services:
+  web: {}
+  catalog:
+    endpoints:
+${endpoints("catalog")}
+    balancer: { policy: round-robin } # so that the flaky one keeps its share
+    retry: {}
+  reviews:
+    endpoints:
+${endpoints("reviews")}
+    subsets:
+      v1: { labels: { version: v1 } }
+      v2: { labels: { version: v2 } }
+    balancer: { policy: least-request }
+    timeout: 5s
+    retry: {}
+    outlier: { consecutiveFailures: 3, baseEjection: 300ms, maxEjection: 1s }
+    routes:
+      - name: insiders
+        match: { headers: { x-user: { exact: jason } } }
+        to: [{ subset: v2 }]
+      - name: canary
+        to:
+          - { subset: v1, weight: ${v1} }
+          - { subset: v2, weight: ${v2} }
+  ratings:
+    endpoints:
+${endpoints("ratings")}
+    retry: {}
+`;
+}

@@ -1,0 +1,34 @@
+/** One row of the table. */
+export interface Row {
+  readonly step: string;
+  readonly seen: string;
+  /** Requests of the load generator that ended during the step, and how many of them failed. */
+  readonly requests: number;
+  readonly failures: number;
+  readonly verdict: "held" | "failed" | "not run";
+}
+
+export interface Results {
+  readonly ok: boolean;
+  readonly seconds: number;
+  readonly requests: number;
+  readonly failures: number;
+  /** Why it ended before all steps had run; null: it did not. */
+  readonly endedBecause: string | null;
+  readonly steps: readonly Row[];
+}
+
+/** For people: a row a step, what was seen below it. */
+export function asTable({ ok, seconds, requests, failures, endedBecause, steps }: Results): string {
+  const width = Math.max(...steps.map(({ step }) => step.length), "all the while".length) + 3;
+  const line = (first: string, ...rest: readonly [string, string, string]): string =>
+    `${first.padEnd(width)}${rest[0].padStart(10)}${rest[1].padStart(10)}  ${rest[2]}\n`;
+  let text = `\n${line("step", "requests", "failures", "verdict")}`;
+  for (const [index, row] of steps.entries()) {
+    text += line(`${index + 1}  ${row.step}`, String(row.requests), String(row.failures), row.verdict);
+    if (row.seen !== "") text += `   ${row.seen}\n`;
+  }
+  text += line("   all the while", String(requests), String(failures), ok ? "held" : "failed");
+  if (endedBecause !== null) text += `\nended early: ${endedBecause}\n`;
+  return `${text}\n${ok ? "Every check held" : "Not every check held"}; ${seconds.toFixed(1)} s.\n`;
+}
