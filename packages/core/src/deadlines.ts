@@ -57,6 +57,9 @@ export class Deadlines {
     else queue.first = next;
     if (next) next.previous = previous;
     else queue.last = previous;
+    // A removed entry that the garbage collector has put among the old would keep all that came after it alive.
+    entry.previous = null;
+    entry.next = null;
   }
 
   /** Forgets every entry and frees every timer. */
