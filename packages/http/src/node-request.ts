@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type HeaderMap, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
-import { bindEmitter, captureContext } from "./node-context.ts";
+import { bindListeners } from "./node-context.ts";
 import { tellDraining } from "./node-drain.ts";
 import { writeResponse } from "./node-response.ts";
 import { markServed, type Serving } from "./node-serving.ts";
@@ -58,9 +58,9 @@ class ApplicationAnswer implements MeshResponse {
 
   start(message: IncomingMessage, request: MeshRequest, application: () => void): Promise<MeshResponse> {
     if (request.cancel.isCancelled) return Promise.reject(request.cancel.reason);
-    const inContext = captureContext();
-    bindEmitter(message, inContext);
-    bindEmitter(this.#response, inContext);
+    const isOver = () => this.#response.writableFinished;
+    bindListeners(message, isOver);
+    bindListeners(this.#response, isOver);
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       request.cancel.onCancel(reject);
