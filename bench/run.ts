@@ -65,6 +65,7 @@ async function main(options: BenchOptions): Promise<void> {
   const measurements = await measureAll(chosen(options), options.seconds);
   const rows = measurements.flatMap(rowsOf);
   deliver(rows, options);
+  if (options.quick) say("A quick run shows that the bench works; nothing has warmed up, and its verdicts say little.");
   if (!allHold(measurements)) {
     process.exitCode = 1;
     say("Some variants did not do what they were measured for: their figures mean nothing.");
