@@ -26,3 +26,9 @@ test("--seconds overrules --quick", () => {
   expect(parseOptions(["--quick"]).seconds).toBeLessThan(30);
   expect(parseOptions(["--quick", "--seconds", "40"]).seconds).toBe(40);
 });
+
+test("the page takes only the figures of a whole run", () => {
+  expect(parseOptions(["--write-docs", "--seconds", "60"]).writeDocs).toBe(true);
+  expect(() => parseOptions(["--write-docs", "--quick"])).toThrow(/--quick/);
+  expect(() => parseOptions(["--write-docs", "--only", "stub"])).toThrow(/--only/);
+});

@@ -21,7 +21,7 @@ export const USAGE: string = `npm run bench -- [options]
   --quick               a few seconds for each suite
   --json FILE           write the rows there
   --md                  print a Markdown table
-  --write-docs          put the figures into docs/performance.md`;
+  --write-docs          put the figures into docs/performance.md; of all suites, not --quick`;
 
 const DEFAULT_SECONDS = 390;
 const QUICK_SECONDS = 12;
@@ -41,6 +41,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   });
   const seconds = Number(values.seconds ?? (values.quick ? QUICK_SECONDS : DEFAULT_SECONDS));
   if (!(seconds > 0 && seconds <= 3_600)) throw new TypeError(`--seconds ${values.seconds} must be above 0 and at most 3600`);
+  if (values["write-docs"] && (values.quick || values.only !== undefined)) {
+    throw new TypeError("--write-docs replaces all figures of the page: it takes neither --quick nor --only");
+  }
   return {
     json: values.json ?? null,
     md: values.md,
