@@ -41,8 +41,8 @@ export function blocksOf(markdown: string): readonly Block[] {
 export function withOutputs(markdown: string, outputs: readonly string[]): string {
   let next = 0;
   return markdown.replaceAll(
-    /(<!-- output:begin -->\n```text\n)[\s\S]*?(\n```\n<!-- output:end -->)/g,
-    (_all, begin: string, end: string) => `${begin}${outputs[next++]}${end}`,
+    /(<!-- output:begin -->\n```text\n)[\s\S]*?(```\n<!-- output:end -->)/g,
+    (_all, begin: string, end: string) => `${begin}${outputs[next++]}\n${end}`,
   );
 }
 
