@@ -18,6 +18,8 @@ export interface Results {
   readonly steps: readonly Row[];
 }
 
+const COLUMNS = 100;
+
 /** For people: a row a step, what was seen below it. */
 export function asTable({ ok, seconds, requests, failures, endedBecause, steps }: Results): string {
   const width = Math.max(...steps.map(({ step }) => step.length), "all the while".length) + 3;
@@ -26,9 +28,23 @@ export function asTable({ ok, seconds, requests, failures, endedBecause, steps }
   let text = `\n${line("step", "requests", "failures", "verdict")}`;
   for (const [index, row] of steps.entries()) {
     text += line(`${index + 1}  ${row.step}`, String(row.requests), String(row.failures), row.verdict);
-    if (row.seen !== "") text += `   ${row.seen}\n`;
+    text += wrapped(row.seen);
   }
   text += line("   all the while", String(requests), String(failures), ok ? "held" : "failed");
   if (endedBecause !== null) text += `\nended early: ${endedBecause}\n`;
   return `${text}\n${ok ? "Every check held" : "Not every check held"}; ${seconds.toFixed(1)} s.\n`;
+}
+
+/** Lines below a row: as many words as fit, a longer word on a line of its own. */
+function wrapped(seen: string): string {
+  let text = "";
+  let line = "  ";
+  for (const word of seen.split(/\s+/)) {
+    if (line.length + 1 + word.length > COLUMNS && line.trim() !== "") {
+      text += `${line}\n`;
+      line = "  ";
+    }
+    line += ` ${word}`;
+  }
+  return line.trim() === "" ? text : `${text}${line}\n`;
 }

@@ -1,0 +1,110 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { joinMesh } from "heddle";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ServerProcess } from "./server-process.ts";
+import { startTraffic } from "./traffic.ts";
+
+const EDITS = 200;
+const DURATION_MS = 20_000;
+const MAX_CONNECTIONS = 4;
+/** Edits close to each other are read as one, and none is skipped for long. */
+const FEWEST_REVISIONS = EDITS / 4;
+
+/** What the five kinds of edit change. */
+interface Settings {
+  readonly weight: number;
+  readonly isPatient: boolean;
+  readonly hasRoute: boolean;
+  readonly hasFourth: boolean;
+  readonly isMoved: boolean;
+}
+
+const EDIT_KINDS: readonly ((settings: Settings) => Settings)[] = [
+  (settings) => ({ ...settings, weight: settings.weight === 50 ? 80 : 50 }),
+  (settings) => ({ ...settings, isPatient: !settings.isPatient }),
+  (settings) => ({ ...settings, hasRoute: !settings.hasRoute }),
+  (settings) => ({ ...settings, hasFourth: !settings.hasFourth }),
+  (settings) => ({ ...settings, isMoved: !settings.isMoved }),
+];
+
+let folder: string;
+let servers: ServerProcess[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "heddle-edits-"));
+  servers = await Promise.all(Array.from({ length: 4 }, () => ServerProcess.start()));
+});
+
+afterAll(() => {
+  for (const server of servers) server[Symbol.dispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function documentOf({ weight, isPatient, hasRoute, hasFourth, isMoved }: Settings): object {
+  const [first, second, third, fourth] = servers.map(({ address }) => address);
+  return {
+    apiVersion: "heddle/v1",
+    services: {
+      reviews: {
+        limits: { maxConnections: MAX_CONNECTIONS },
+        endpoints: [
+          { address: first, labels: { version: "v1" } },
+          { address: second, labels: { version: isMoved ? "v2" : "v1" } },
+          { address: third, labels: { version: "v2", ...(isMoved ? { track: "beta" } : {}) } },
+          ...(hasFourth ? [{ address: fourth, labels: { version: "v1" } }] : []),
+        ],
+        subsets: { v1: { labels: { version: "v1" } }, v2: { labels: { version: "v2" } } },
+        routes: [
+          ...(hasRoute ? [{ name: "old", match: { path: { prefix: "/old" } }, respond: { status: 410, body: "gone" } }] : []),
+          {
+            name: "canary",
+            to: [
+              { subset: "v1", weight },
+              { subset: "v2", weight: 100 - weight },
+            ],
+            timeout: isPatient ? "10s" : "8s",
+            retry: isPatient ? { maxRetries: 3, backoff: { base: "10ms" } } : {},
+          },
+        ],
+      },
+    },
+  };
+}
+
+/** As an editor saves: never half of a document in place. */
+function save(path: string, settings: Settings): void {
+  writeFileSync(`${path}.draft`, JSON.stringify(documentOf(settings)));
+  renameSync(`${path}.draft`, path);
+}
+
+test("200 edits of five kinds during 20 s cost no request, and no connection to an endpoint that stayed", { timeout: 60_000 }, async () => {
+  const path = join(folder, "mesh.json");
+  let settings: Settings = { weight: 50, isPatient: false, hasRoute: false, hasFourth: false, isMoved: false };
+  save(path, settings);
+  await using mesh = await joinMesh({ config: path });
+  const traffic = startTraffic(mesh, "reviews", { posts: true });
+  const staying = servers.slice(0, 3);
+  const stayingCounts = () => Promise.all(staying.map((server) => server.counts()));
+  const isFull = async () => (await stayingCounts()).every(({ opened }) => opened === MAX_CONNECTIONS);
+  await expect.poll(isFull, { timeout: 10_000 }).toBe(true);
+
+  const { revision } = mesh.inspect();
+  const startedAt = performance.now();
+  for (let edit = 0; edit < EDITS; edit++) {
+    settings = EDIT_KINDS[edit % EDIT_KINDS.length]?.(settings) ?? settings;
+    save(path, settings);
+    await pause(Math.max(0, startedAt + ((edit + 1) * DURATION_MS) / EDITS - performance.now()));
+  }
+  const counts = await stayingCounts();
+  await traffic.stop();
+
+  expect(traffic.failures).toEqual([]);
+  expect(counts.map(({ opened, closed }) => ({ opened, closed }))).toEqual(staying.map(() => ({ opened: MAX_CONNECTIONS, closed: 0 })));
+  expect(mesh.inspect().revision - revision).toBeGreaterThan(FEWEST_REVISIONS);
+  expect(mesh.inspect().problems).toEqual([]);
+  expect((await servers[3]?.counts())?.requests).toBeGreaterThan(0);
+  expect(traffic.requests).toBeGreaterThan(1_000);
+});
