@@ -14,6 +14,15 @@ export interface CheckedDocument {
 
 /** Checks a document and reports every mistake at once. Never throws on values that came from text. */
 export function checkDocument(value: unknown, places: Places = codePlaces("document")): CheckedDocument {
+  return check(value, places, crossCheck);
+}
+
+/** Checks a document that is one of several: what concerns more than one key may stand in another and is left to the whole. */
+export function checkDocumentShape(value: unknown, places: Places): CheckedDocument {
+  return check(value, places, () => {});
+}
+
+function check(value: unknown, places: Places, crossChecks: typeof crossCheck): CheckedDocument {
   const mistakes = new Mistakes(places);
   const foreign = foreignVersion(value);
   if (foreign !== undefined) {
@@ -24,7 +33,7 @@ export function checkDocument(value: unknown, places: Places = codePlaces("docum
   const document = checkShape(DOCUMENT, value, mistakes);
   if (document === undefined) return { problems: mistakes.problems };
   // What is left after the shape was checked has no impossible values, but may miss what was refused.
-  crossCheck(document as MeshDocument, mistakes);
+  crossChecks(document as MeshDocument, mistakes);
   const problems = inReadingOrder(mistakes.problems);
   // A warning drawn from what is left of a document with errors may be wrong.
   return mistakes.hasErrors
