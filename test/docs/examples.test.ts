@@ -28,8 +28,8 @@ services:
   reviews: { endpoints: [{ address: "127.0.0.1:9081" }] }
 `;
 
-/** \`UPDATE_DOCS=1 npx vitest run test/docs\` writes the outputs into the pages. */
-const isUpdating = process.env["UPDATE_DOCS"] === "1";
+/** `UPDATE_DOCS=1 npx vitest run test/docs` writes the outputs into the pages. */
+const isUpdating = process.env.UPDATE_DOCS === "1";
 
 interface Example {
   readonly page: string;
@@ -37,7 +37,9 @@ interface Example {
 }
 
 const examples: readonly Example[] = PAGES.flatMap((page) => blocksOf(readPage(page)).map((block) => ({ page, block })));
-const pagesWithCode: readonly string[] = PAGES.filter((page) => examples.some((example) => example.page === page && example.block.language === "ts"));
+const pagesWithCode: readonly string[] = PAGES.filter((page) =>
+  examples.some((example) => example.page === page && example.block.language === "ts"),
+);
 
 const moduleOf = (page: string): string => `${FOLDER}${basename(page, ".md").toLowerCase()}.ts`;
 
@@ -65,12 +67,11 @@ test.each(examples.filter(({ block }) => block.language === "yaml").map(({ page,
   },
 );
 
-test.each(examples.filter(({ block }) => block.language === "json").map(({ page, block }) => [`${page}:${block.line}`, block.text] as const))(
-  "%s is JSON",
-  (_where, text) => {
-    expect(() => JSON.parse(text)).not.toThrow();
-  },
-);
+test.each(
+  examples.filter(({ block }) => block.language === "json").map(({ page, block }) => [`${page}:${block.line}`, block.text] as const),
+)("%s is JSON", (_where, text) => {
+  expect(() => JSON.parse(text)).not.toThrow();
+});
 
 test.each(pagesWithCode)("the examples of %s do what it says", async (path) => {
   const markdown = readPage(path);

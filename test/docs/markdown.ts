@@ -49,15 +49,20 @@ export function withOutputs(markdown: string, outputs: readonly string[]): strin
 /** Links that are no code. */
 export function linksOf(markdown: string): readonly Link[] {
   const prose = withoutCode(markdown).split("\n");
-  return prose.flatMap((text, index) =>
-    [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => ({ target, line: index + 1 })),
-  );
+  return prose.flatMap((text, index) => [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => ({ target, line: index + 1 })));
 }
 
 /** The anchors that GitHub gives to the headings of a page. */
 export function anchorsOf(markdown: string): ReadonlySet<string> {
   const headings = [...withoutFences(markdown).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => heading);
-  return new Set(headings.map((heading) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")));
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
 }
 
 function withoutFences(markdown: string): string {

@@ -30,7 +30,10 @@ export function firstDocument(markdown: string): string | undefined {
 export function pageModule(markdown: string, before: string): string {
   const imports: string[] = [];
   const body: string[] = [];
-  const add = (code: string) => body.push(code.replaceAll(IMPORT, (line) => void imports.push(line) ?? ""));
+  const add = (code: string): void => {
+    imports.push(...(code.match(IMPORT) ?? []));
+    body.push(code.replaceAll(IMPORT, ""));
+  };
   let scopes = 0;
   add(before);
   for (const { language, text } of blocksOf(markdown)) {
