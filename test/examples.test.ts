@@ -1,0 +1,27 @@
+import { execFile } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const examples = fileURLToPath(new URL("../examples", import.meta.url));
+
+/** What each example says when it works, all of it. */
+const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
+  "http-basic": [
+    /^200 hello from the first \(127\.0\.0\.1:19081: 200\)$/m,
+    /^200 hello from the first \(127\.0\.0\.1:19082: 503, 127\.0\.0\.1:19081: 200\)$/m,
+  ],
+  "express-service": [/^a loom costs 12; prices had at most the 2 s of the caller$/m],
+  "testing-a-policy": [/^127\.0\.0\.1:9081: 503$/m, /^127\.0\.0\.1:9082: 200$/m],
+};
+
+test("every example is run here", () => {
+  expect(readdirSync(examples).sort()).toEqual(Object.keys(OUTPUT).sort());
+});
+
+test.each(Object.entries(OUTPUT))("examples/%s works as it stands, and ends by itself", async (name, expected) => {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [`${examples}/${name}/main.ts`], { timeout: 15_000 });
+  for (const line of expected) expect(stdout).toMatch(line);
+  expect(stderr).toBe("");
+});
