@@ -1,10 +1,11 @@
-import { Attempt, type CallOptions, Cancel, RequestContext, type Scope } from "../src/index.ts";
+import { Cancel } from "../src/cancel.ts";
+import { Attempt, type CallOptions, RequestContext, type Scope } from "../src/context.ts";
 import type { MeshRequest } from "../src/message.ts";
 import type { Backend } from "../src/model/backend.ts";
 import type { Endpoint, EndpointSet } from "../src/model/endpoint-set.ts";
 import type { InboundPolicy } from "../src/model/inbound-policy.ts";
 import type { PathMatch, RouteMatch, StringMatch } from "../src/model/match.ts";
-import type { HeaderEdit, RetryConfig, Route, WeightedBackend } from "../src/model/route.ts";
+import type { HeaderEdit, RetryConfig, Rewrite, Route, TimeoutPolicy, WeightedBackend } from "../src/model/route.ts";
 import type { MeshSnapshot } from "../src/model/snapshot.ts";
 import type { VirtualHost } from "../src/model/virtual-host.ts";
 
@@ -40,8 +41,12 @@ export function routeOf(parts: Partial<Route> = {}): Route {
     timeout: null,
     retry: null,
     headers: null,
+    fault: null,
+    mirrors: [],
+    fallback: null,
     hashOn: [],
     origin: ORIGIN,
+    policyFrom: {},
     ...parts,
   };
 }
@@ -57,6 +62,16 @@ export function retryOf(parts: Partial<RetryConfig> = {}): RetryConfig {
     retryAfterMaxMs: 5_000,
     ...parts,
   };
+}
+
+/** No limit of its own. */
+export function timeoutOf(parts: Partial<TimeoutPolicy> = {}): TimeoutPolicy {
+  return { totalMs: null, headMs: null, idleMs: null, sparesStreams: true, ...parts };
+}
+
+/** Changes nothing. */
+export function rewriteOf(parts: Partial<Rewrite> = {}): Rewrite {
+  return { prefix: null, path: null, regex: null, authority: null, ...parts };
 }
 
 export function virtualHostOf(parts: Partial<VirtualHost> = {}): VirtualHost {
@@ -81,7 +96,10 @@ export function backendOf(parts: Partial<Backend> = {}): Backend {
     breaker: null,
     outlier: null,
     retryBudget: { percent: 20, minPerSecond: 1 },
+    failure: { statuses: ["5xx"], slowerThanMs: null },
+    emptyWaitMs: 0,
     origin: ORIGIN,
+    policyFrom: {},
     ...parts,
   };
 }

@@ -4,7 +4,7 @@ import { Attempt } from "../context.ts";
 import type { Deadlines } from "../deadlines.ts";
 import { discard } from "../discard.ts";
 import type { Layer } from "../layer.ts";
-import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse } from "../message.ts";
+import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse, type RequestBody } from "../message.ts";
 import type { RetryConfig } from "../model/route.ts";
 import { outcomeOfError } from "../outcome.ts";
 import type { Random } from "../random.ts";
@@ -59,6 +59,8 @@ class Tries {
   readonly #budget: RetryBudget;
   readonly #dependencies: AttemptsDependencies;
   readonly #replay: Replay;
+  /** Of the next try. Taken as soon as there will be one: what the try before goes on reading must not use it up. */
+  #body: RequestBody;
   #retries = 0;
   #transparent: string[] | null = null;
 
@@ -68,12 +70,13 @@ class Tries {
     this.#budget = budget;
     this.#dependencies = dependencies;
     this.#replay = replayOf(request.body);
+    this.#body = this.#replay.next();
   }
 
   async run(next: (request: MeshRequest) => Promise<MeshResponse>, startedAt: number): Promise<MeshResponse> {
     for (let now = startedAt; ; now = this.#dependencies.clock.now()) {
       const { attempt, headers } = beginTry(this.#request, now);
-      const tried = derive(this.#request, { attempt, headers, body: this.#replay.next() });
+      const tried = derive(this.#request, { attempt, headers, body: this.#body });
       let response: MeshResponse | null = null;
       let failure: unknown = null;
       try {
@@ -107,6 +110,7 @@ class Tries {
     if (decision.kind === "transparent") {
       this.#transparent ??= [];
       this.#transparent.push(attempt.endpoint);
+      this.#body = this.#replay.next();
       return true;
     }
     const waitMs = this.#waitMs(decision.atLeastMs);
@@ -119,8 +123,14 @@ class Tries {
       return false;
     }
     this.#retries++;
+    this.#body = this.#replay.next();
     if (response) discard(response, deadlines);
-    await sleep(clock, waitMs, this.#request.cancel);
+    try {
+      await sleep(clock, waitMs, this.#request.cancel);
+    } catch (reason) {
+      this.#replay.close();
+      throw reason;
+    }
     return true;
   }
 

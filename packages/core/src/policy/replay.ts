@@ -5,6 +5,8 @@ export const REPLAY_BYTES: number = 64 * 1024;
 
 type Chunk = Uint8Array | string;
 
+const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
 /** A body that can be sent once for each try, as far as it can. */
 export interface Replay {
   /** The body of the next try; ends the one before. Only to be called while `isReplayable`. */
@@ -33,6 +35,7 @@ class StreamReplay implements Replay {
   #keptBytes = 0;
   #pulling: Promise<void> | null = null;
   #isDone = false;
+  #failure: { readonly error: unknown } | null = null;
   #try = 0;
   isReplayable = true;
 
@@ -58,7 +61,10 @@ class StreamReplay implements Replay {
       while (index >= this.#dropped + this.#kept.length && !this.#isDone) await this.#pull();
       if (current !== this.#try) return;
       const chunk = this.#kept[index - this.#dropped];
-      if (chunk === undefined) return;
+      if (chunk === undefined) {
+        if (this.#failure) throw this.#failure.error;
+        return;
+      }
       if (!this.isReplayable) {
         this.#kept.splice(0, index - this.#dropped + 1);
         this.#dropped = index + 1;
@@ -77,7 +83,12 @@ class StreamReplay implements Replay {
 
   async #advance(): Promise<void> {
     this.#iterator ??= this.#source[Symbol.asyncIterator]();
-    const result = await this.#iterator.next();
+    const result = await this.#iterator.next().catch((error: unknown) => {
+      // Asked again, most sources would say that they are at their end.
+      this.#failure = { error };
+      this.isReplayable = false;
+      return END;
+    });
     if (result.done) {
       this.#isDone = true;
       return;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { pathMatchOf } from "../../test/builders.ts";
+import { pathMatchOf, rewriteOf } from "../../test/builders.ts";
 import { matchedPrefix, replacePrefix, rewritePath } from "./rewrite.ts";
 
 test.each([
@@ -34,8 +34,8 @@ test("the prefix is the match's where it is on a prefix, and the whole path's st
 test("without a prefix to write the path stays as it is", () => {
   const match = pathMatchOf({ value: "/api" });
   expect(rewritePath("/api/7", null, match)).toBe("/api/7");
-  expect(rewritePath("/api/7", { prefix: null, authority: "x" }, match)).toBe("/api/7");
-  expect(rewritePath("/api/7", { prefix: "/v2", authority: null }, match)).toBe("/v2/7");
+  expect(rewritePath("/api/7", rewriteOf({ authority: "x" }), match)).toBe("/api/7");
+  expect(rewritePath("/api/7", rewriteOf({ prefix: "/v2" }), match)).toBe("/v2/7");
 });
 
 test("whatever is replaced, the result starts with a slash and keeps query and remaining elements", () => {
