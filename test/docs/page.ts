@@ -47,7 +47,7 @@ export function pageModule(markdown: string, before: string): string {
     }
   }
   return [
-    ...mergedImports(['import { beginExample, console, expect } from "vitest";', ...imports]),
+    ...mergedImports(['import { beginExample, console, expect, process } from "vitest";', ...imports]),
     "export async function page(): Promise<void> {",
     ...body,
     "}".repeat(scopes + 1),

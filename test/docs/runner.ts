@@ -2,14 +2,20 @@ import { format } from "node:util";
 
 export { expect } from "vitest";
 
-// What the examples of a page find where they run: `vitest` and `console` are this module there.
+// What the examples of a page find where they run: `vitest`, `console` and `process` are this module there.
 
 const printed: string[][] = [];
+const signalled: (() => unknown)[] = [];
 const registered: { readonly name: string; readonly run: () => unknown }[] = [];
 
 /** What the examples print is compared with what the page says they do. */
 export const console: Pick<Console, "log"> = {
   log: (...values) => void printed.at(-1)?.push(format(...values)),
+};
+
+/** What an example does on a signal is done when the page is over. */
+export const process = {
+  once: (_signal: NodeJS.Signals, handler: () => unknown): void => void signalled.push(handler),
 };
 
 /** Tests that an example registers run when the page's examples have. */
@@ -26,6 +32,7 @@ export function beginExample(): void {
 export async function runPage(page: () => Promise<void>): Promise<readonly string[]> {
   printed.length = 0;
   registered.length = 0;
+  signalled.length = 0;
   await page();
   for (const { name, run } of registered) {
     try {
@@ -34,5 +41,6 @@ export async function runPage(page: () => Promise<void>): Promise<readonly strin
       throw new Error(`${name}: ${error instanceof Error ? error.message : error}`, { cause: error });
     }
   }
+  for (const handler of signalled) await handler();
   return printed.map((lines) => lines.join("\n"));
 }
