@@ -73,6 +73,9 @@ export class EndpointState {
     else this.oldest = next;
     if (next) next.previous = previous;
     else this.#newest = previous;
+    // A released link that the garbage collector has put among the old would keep all that came after it alive.
+    exchange.previous = null;
+    exchange.next = null;
     this.inFlight--;
   }
 }
