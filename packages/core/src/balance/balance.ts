@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Attempt } from "../context.ts";
+import type { Attempt, AttemptOutcome } from "../context.ts";
 import type { Deadlines } from "../deadlines.ts";
 import type { EndpointState, Exchange } from "../endpoint/endpoint.ts";
 import type { EndpointStates } from "../endpoint/endpoint-set.ts";
@@ -125,12 +125,18 @@ function watchBody(
   body.whenReleased(() => state.release(exchange));
   body.whenEnd((error) => {
     state.release(exchange);
-    if (error !== null) attempt.outcome = outcomeOfError(error, request.cancel.isCancelled);
+    if (error !== null) attempt.outcome = outcomeOfBody(error, request.cancel.isCancelled);
     if (error !== null && verdictOf(attempt) === "failure") target.balancer.failed?.(state, 0, clock.now());
     if (verdictOf(attempt) !== "neutral") {
       target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: clock.now() });
     }
   });
+}
+
+/** A body that its reader gave up says nothing against the endpoint: the answer stands. */
+function outcomeOfBody(error: unknown, isCancelled: boolean): AttemptOutcome {
+  const outcome = outcomeOfError(error, isCancelled);
+  return outcome === "failed" || outcome === "cancelled" ? "response" : outcome;
 }
 
 function settleFailure(
