@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 
@@ -31,7 +32,11 @@ afterEach(() => {
 });
 
 function startDemo(...args: readonly string[]): Started {
-  const child = spawn(process.execPath, [main, "demo", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [main, "demo", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own, as a terminal gives it: what is typed there reaches every process of it.
+    detached: true,
+  });
   started.push(child);
   let output = "";
   let errors = "";
@@ -96,26 +101,35 @@ test("every step holds, no request fails, and no process or file is left behind"
 });
 
 describe("ended before its time", () => {
-  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
-    "by %s it says so, fails, and leaves nothing behind",
-    { timeout: 60_000 },
-    async (signal) => {
-      const { child, services, folder, ended, output } = await underWay();
-      child.kill(signal);
-      expect(await ended).toBe(1);
-      const results = JSON.parse(output()) as Results;
-      expect(results).toMatchObject({ ok: false, endedBecause: expect.stringContaining(signal) });
-      expect(services.filter(isRunning)).toEqual([]);
-      expect(foldersOf()).not.toContain(folder);
-    },
-  );
+  test.each([
+    { how: "Ctrl-C at the terminal", signal: "SIGINT", reachesAll: true },
+    { how: "a terminal that is closed", signal: "SIGHUP", reachesAll: true },
+    { how: "SIGTERM", signal: "SIGTERM", reachesAll: false },
+  ] as const)("by $how it says so, fails, and leaves nothing behind", { timeout: 60_000 }, async ({ signal, reachesAll }) => {
+    const { child, services, folder, ended, output } = await underWay();
+    const pid = child.pid ?? Number.NaN;
+    process.kill(reachesAll ? -pid : pid, signal);
+    expect(await ended).toBe(1);
+    expect(JSON.parse(output())).toMatchObject({ ok: false, endedBecause: expect.stringContaining(signal) });
+    expect(services.filter(isRunning)).toEqual([]);
+    expect(foldersOf()).not.toContain(folder);
+  });
+
+  test("by an output that nobody reads any more it leaves nothing behind", { timeout: 60_000 }, async () => {
+    const { child, services, folder, ended } = await underWay();
+    child.stderr?.destroy();
+    expect(await ended).toBe(1);
+    expect(services.filter(isRunning)).toEqual([]);
+    expect(foldersOf()).not.toContain(folder);
+  });
 
   test("killed itself, its services end with it", { timeout: 60_000 }, async () => {
-    const { child, services, ended } = await underWay();
+    const { child, services, folder, ended } = await underWay();
     expect(services).toHaveLength(SERVICES);
     child.kill("SIGKILL");
     await ended;
     await waitFor("the services end", () => !services.some(isRunning));
+    rmSync(join(tmpdir(), folder), { recursive: true });
   });
 
   test("a service that dies unexpectedly is reported as a failure", { timeout: 60_000 }, async () => {

@@ -8,7 +8,7 @@ import { canFindExpress, startDemo } from "../demo/running-demo.ts";
 import { STEPS } from "../demo/steps/index.ts";
 import type { Waiting } from "../demo/wait.ts";
 import { type Command, EXIT } from "./command.ts";
-import { cancelOnSignals } from "./demo-signals.ts";
+import { cancelWhenAsked, EndRequested } from "./demo-signals.ts";
 
 const LIMIT_MS = 55_000;
 
@@ -20,19 +20,19 @@ export const demo: Command = {
   async run(args, { out, err }) {
     const { values } = parseArgs({ args: [...args], options: { keep: { type: "boolean" }, json: { type: "boolean" } } });
     const waiting: Waiting = { clock: systemClock, cancel: new Cancel() };
-    using _signals = cancelOnSignals(waiting.cancel);
+    using _asked = cancelWhenAsked(waiting.cancel);
     const progress = new Progress(values.json ? err : out, waiting.clock);
     const print = (results: Results) => out.write(values.json ? `${JSON.stringify(results)}\n` : asTable(results));
     try {
-      const { ok } = await runDemo(waiting, progress, print, values.keep === true);
-      return ok ? EXIT.ok : EXIT.failed;
+      return (await runDemo(waiting, progress, print, values.keep === true)) ? EXIT.ok : EXIT.failed;
     } finally {
       progress.close();
     }
   },
 };
 
-async function runDemo(waiting: Waiting, progress: Progress, print: (results: Results) => void, keep: boolean): Promise<Results> {
+/** Whether all went as it should, the time it was kept running included. */
+async function runDemo(waiting: Waiting, progress: Progress, print: (results: Results) => void, keep: boolean): Promise<boolean> {
   const { clock, cancel } = waiting;
   const startedAt = clock.now();
   const limit = clock.setTimer(LIMIT_MS, () => cancel.cancel(new Error(`it was not done after ${LIMIT_MS / 1_000} s`)), "idle");
@@ -45,12 +45,12 @@ async function runDemo(waiting: Waiting, progress: Progress, print: (results: Re
     const results = await measure({ steps: STEPS, demo: running, waiting, progress, startedAt });
     clock.clearTimer(limit);
     print(results);
-    if (keep && results.endedBecause === null) await keepRunning(running, waiting, progress);
+    const why = keep && results.endedBecause === null ? await keepRunning(running, waiting, progress) : null;
+    if (why !== null) progress.line(`ended: ${why instanceof Error ? why.message : String(why)}`);
     progress.show(() => "ending the services");
-    return results;
+    return results.ok && (why === null || why instanceof EndRequested);
   } catch (error) {
-    const results = nothingMeasured(STEPS, (clock.now() - startedAt) / 1_000, error);
-    print(results);
-    return results;
+    print(nothingMeasured(STEPS, (clock.now() - startedAt) / 1_000, error));
+    return false;
   }
 }

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "@heddle/core";
 export interface Screen {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  /** 0 where the terminal does not say. */
   readonly columns?: number;
 }
 
@@ -40,7 +41,7 @@ export class Progress {
 
   #tick(): void {
     if (this.#screen.isTTY !== true) return;
-    const text = this.#describe().slice(0, (this.#screen.columns ?? DEFAULT_COLUMNS) - 1);
+    const text = this.#describe().slice(0, (this.#screen.columns || DEFAULT_COLUMNS) - 1);
     this.#erase();
     this.#screen.write(text);
     this.#timer = this.#clock.setTimer(TICK_MS, () => this.#tick());
