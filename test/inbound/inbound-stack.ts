@@ -11,6 +11,7 @@ export interface StackFacts {
   readonly policy?: InboundPolicy | null;
   readonly isReady?: () => boolean;
   readonly accessLog?: Layer | null;
+  readonly layers?: readonly Layer[];
 }
 
 export function inboundPolicy(facts: Partial<InboundPolicy> = {}): InboundPolicy {
@@ -49,6 +50,7 @@ export function inboundStack(facts: StackFacts = {}): Stack {
     accessLog: facts.accessLog ?? null,
     metrics: null,
     span: null,
+    layers: facts.layers ?? [],
     inFlight,
   });
   return {

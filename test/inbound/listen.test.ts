@@ -58,8 +58,9 @@ test("rejects with EADDRINUSE where another listens, and leaves nothing register
 });
 
 test.each([
-  [{ fetch: () => {} }, "fetch"],
-  [{ routing: () => {}, listen: () => {} }, "Fastify"],
+  [{ callback: () => {}, listen: () => {} }, "app.callback()"],
+  [{ listen: () => {} }, "attach"],
+  [{ fetch: "https://reviews" }, "not an application"],
   [{ bindAsync: () => {} }, "gRPC"],
   [null, "not an application"],
 ])("refuses an application of a kind that is not supported: %o", async (app, why) => {

@@ -1,4 +1,4 @@
-import { type Closing, Deadlines, systemClock } from "@heddle/core";
+import { type Closing, Deadlines, type Problem, systemClock } from "@heddle/core";
 import type { ServingMesh } from "@heddle/http";
 import { composeInbound } from "../../packages/core/src/inbound.ts";
 import type { Layer } from "../../packages/core/src/layer.ts";
@@ -10,6 +10,7 @@ export interface ServingFacts {
   readonly isReady?: () => boolean;
   readonly because?: readonly string[];
   readonly hasService?: boolean;
+  readonly layers?: readonly Layer[];
   /** Each request waits for this before the stack looks at it. */
   readonly gate?: Promise<void>;
 }
@@ -24,6 +25,7 @@ export interface TestServingMesh extends ServingMesh {
   readonly routes: string[];
   readonly inFlight: { count: number };
   readonly closings: Set<Closing>;
+  readonly problems: Problem[];
   close(): Promise<void>;
 }
 
@@ -32,6 +34,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
   const inFlight = { count: 0 };
   const policy = inboundPolicy(facts.policy);
   const closings = new Set<Closing>();
+  const problems: Problem[] = [];
   const record: Layer = (next) => async (request) => {
     mesh.runs++;
     if (facts.gate) await facts.gate;
@@ -61,8 +64,11 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
       accessLog: record,
       metrics: null,
       span: null,
+      layers: facts.layers ?? [],
       inFlight,
     }) as unknown as ServingMesh["inbound"],
+    isGuarded: (facts.layers ?? []).length > 0,
+    reportProblem: (problem) => problems.push(problem),
     assertServing: () => {
       if (facts.hasService === false) throw new TypeError("this mesh has no service");
     },
@@ -77,6 +83,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
     routes: [],
     inFlight,
     closings,
+    problems,
     async close() {
       mesh.isDraining = true;
       for (const closing of closings) closing.drain();

@@ -13,7 +13,7 @@ import { MeshError } from "./errors.ts";
 import { type ExplainRequest, type Explanation, explainRequest } from "./explain.ts";
 import { composeInbound } from "./inbound.ts";
 import { type Health, type Inspection, inspectMesh } from "./inspect.ts";
-import type { Handler } from "./layer.ts";
+import { type Handler, layersAt, type UserLayer } from "./layer.ts";
 import type { MeshRequest, MeshResponse } from "./message.ts";
 import { DEFAULT_START_TIMEOUT_MS } from "./model/defaults.ts";
 import type { Problem } from "./model/problem.ts";
@@ -41,6 +41,8 @@ export interface MeshOptions {
   readonly onChange?: ((change: { readonly revision: number }) => void) | undefined;
   /** One line a request, on each side. Default: off. */
   readonly accessLog?: AccessLogOptions | boolean | undefined;
+  /** Of the user's own. Default: none. */
+  readonly layers?: readonly UserLayer[] | undefined;
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -67,6 +69,8 @@ export interface Mesh {
 
   /** The inbound stack. `request.context.app` must be set: it answers what no layer did. Rejects only if the app does. */
   readonly inbound: Handler;
+  /** Layers of the user's own guard the way in: what cannot be put through `inbound` has to be refused. */
+  readonly isGuarded: boolean;
   /** Throws TypeError unless this mesh has a service that the configuration defines or may define. Called by whoever starts to serve. */
   assertServing(): void;
   /** Registers something to be told that the mesh drains, and to be closed with it: a listener. Returns a function that unregisters it. */
@@ -81,6 +85,8 @@ export interface Mesh {
   explain(request: ExplainRequest): Explanation;
   inspect(): Inspection;
   health(): Health;
+  /** Tells `onProblem`, once for each. */
+  reportProblem(problem: Problem): void;
 
   /**
    * The only way down: readiness fails and callers are told, serving goes on for `drain` (default 0), requests in flight finish within
@@ -105,6 +111,7 @@ class RunningMesh implements Mesh {
   readonly random: Random;
   readonly deadlines: Deadlines;
   readonly inbound: Handler;
+  readonly isGuarded: boolean;
   isDraining = false;
   readonly #options: MeshOptions;
   readonly #problems: Problems;
@@ -144,6 +151,8 @@ class RunningMesh implements Mesh {
         span: clientSpan({ warn }),
       },
     });
+    const inboundLayers = layersAt("inbound", options.layers ?? []);
+    this.isGuarded = inboundLayers.length > 0;
     this.inbound = composeInbound({
       clock: this.clock,
       policy: () => (this.serviceName === undefined ? null : (this.#store.current.inboundPolicies.get(this.serviceName) ?? null)),
@@ -151,6 +160,7 @@ class RunningMesh implements Mesh {
       accessLog: this.#log?.layer("inbound") ?? null,
       metrics: this.#metrics.layer("inbound"),
       span: serverSpan({ warn }),
+      layers: inboundLayers,
       inFlight: this.#inboundInFlight,
     });
     this.#sweepLater();
@@ -247,6 +257,10 @@ class RunningMesh implements Mesh {
     if (this.#source.hasSpoken && undefinedBecause !== null) because.push(undefinedBecause);
     if (this.isDraining) because.push("draining");
     return { ok: because.length === 0, because };
+  }
+
+  reportProblem(problem: Problem): void {
+    this.#problems.report(problem);
   }
 
   close(options: { readonly drain?: Duration; readonly limit?: Duration } = {}): Promise<void> {

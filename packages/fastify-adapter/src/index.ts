@@ -1,1 +1,1 @@
-export {};
+export { type MeshPlugin, meshPlugin } from "./mesh-plugin.ts";

@@ -56,6 +56,11 @@ export function attach(mesh: ServingMesh, server: NodeServer, options: AttachOpt
   return attachment;
 }
 
+/** A listener of a mesh covers this server. */
+export function isAttached(server: object): boolean {
+  return ATTACHED in server;
+}
+
 // Callers without types, too, should read what is wrong.
 function isNodeServer(server: unknown): server is NodeServer {
   return server instanceof HttpServer || server instanceof HttpsServer;

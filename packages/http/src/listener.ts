@@ -1,12 +1,12 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { lookup } from "node:dns/promises";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { type FastifyApp, isFastify, requestListener, type Servable } from "./application.ts";
 import { type Attachment, attach } from "./listener-attach.ts";
+import type { NodeServer } from "./listener-close.ts";
 import type { HealthOptions } from "./listener-health.ts";
-import { answerFailure } from "./node-request.ts";
 import type { ServingMesh } from "./node-serving.ts";
-
-/** A node:http request listener; an Express app is one. */
-export type Application = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 export interface ListenOptions {
   /** 0 to 65535. Default 0: any free port. */
@@ -25,52 +25,59 @@ export interface Listener extends Attachment {
   readonly server: Server;
 }
 
-/** Serves `application` behind the inbound stack of `mesh`. Resolves when it listens; rejects if it cannot, or if the mesh has no service. */
-export async function listen(mesh: ServingMesh, application: Application, options: ListenOptions = {}): Promise<Listener> {
-  const server = createServer(requestListener(application));
-  const health = options.health === false ? {} : { health: options.health ?? {} };
-  const { close, destroy } = attach(mesh, server, health);
-  const address = await bind(server, options).catch(async (error: unknown) => {
+/**
+ * Serves `application` behind the inbound stack of `mesh`. Resolves when it listens; rejects if it cannot, or if the mesh has no service.
+ * A Fastify instance listens on its own server, with all its hooks, and is closed with the listener.
+ */
+export async function listen(mesh: ServingMesh, application: Servable, options: ListenOptions = {}): Promise<Listener> {
+  if (isFastify(application)) return listenFastify(mesh, application, options);
+  const server = createServer(requestListener(mesh, application));
+  const attachment = attach(mesh, server, healthOf(options));
+  return bound(server, attachment, () => bind(server, options));
+}
+
+async function listenFastify(mesh: ServingMesh, app: FastifyApp, options: ListenOptions): Promise<Listener> {
+  const server = app.server as Server;
+  const attachment = attach(mesh, server, healthOf(options));
+  // Registered after the server, so closed after it: Fastify refuses every request from the moment it begins to close.
+  const unregister = mesh.onClose({ drain: () => {}, close: async () => void (await app.close()), destroy: () => {} });
+  const close = async () => {
+    await attachment.close();
+    await app.close();
+    unregister();
+  };
+  return bound(server, { close, destroy: attachment.destroy }, async () => {
+    // For the name localhost Fastify opens servers of its own beside this one.
+    const host = options.host === "localhost" ? (await lookup("localhost")).address : (options.host ?? "");
+    await app.listen({ port: options.port ?? 0, host });
+  });
+}
+
+function healthOf({ health }: ListenOptions): { readonly health?: HealthOptions } {
+  return health === false ? {} : { health: health ?? {} };
+}
+
+async function bound(server: Server, { close, destroy }: Attachment, start: () => Promise<void>): Promise<Listener> {
+  await start().catch(async (error: unknown) => {
     await close();
     throw error;
   });
-  return { url: urlOf(address), port: address.port, address, server, close, destroy };
+  const address = server.address() as AddressInfo;
+  return { url: urlOf(server, address), port: address.port, address, server, close, destroy };
 }
 
-function bind(server: Server, options: ListenOptions): Promise<AddressInfo> {
+function bind(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port: options.port ?? 0, ...(options.host === undefined ? {} : { host: options.host }) }, () => {
       server.off("error", reject);
-      resolve(server.address() as AddressInfo);
+      resolve();
     });
   });
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
+function urlOf(server: NodeServer, { address, family, port }: AddressInfo): string {
+  const scheme = server instanceof TlsServer ? "https" : "http";
   const isAny = address === "::" || address === "0.0.0.0";
-  return `http://${isAny ? "localhost" : family === "IPv6" ? `[${address}]` : address}:${port}`;
-}
-
-/** As node:http calls it; where it returns a promise that rejects, the caller gets 500 and the rejection stays unhandled, as in node:http. */
-function requestListener(application: Application): RequestListener {
-  if (typeof application !== "function") throw new TypeError(unsupported(application));
-  return (request, response) => {
-    const running = application(request, response);
-    if (typeof running !== "object" || running === null || !("then" in running)) return;
-    void Promise.resolve(running).catch((error: unknown) => {
-      answerFailure(response);
-      throw error;
-    });
-  };
-}
-
-function unsupported(application: unknown): string {
-  const expected = "pass an Express app or a node:http listener (request, response) => void";
-  if (typeof application !== "object" || application === null) return `listen: ${String(application)} is not an application; ${expected}`;
-  if ("fetch" in application) return `listen: { fetch } handlers are not supported yet; ${expected}`;
-  if ("routing" in application) return `listen: Fastify instances are not supported yet; ${expected}`;
-  if ("bindAsync" in application) return `listen: gRPC servers are not supported yet; ${expected}`;
-  if ("listen" in application) return "listen: this is a server already; use attach";
-  return `listen: this object is not an application; ${expected}`;
+  return `${scheme}://${isAny ? "localhost" : family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

@@ -1,16 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type HeaderMap, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
+import { type HeadersInput, headerMap } from "./header-map.ts";
 import { bindListeners } from "./node-context.ts";
 import { tellDraining } from "./node-drain.ts";
 import { writeResponse } from "./node-response.ts";
-import { markServed, type Serving } from "./node-serving.ts";
+import { markServed, type Serving, type ServingMesh } from "./node-serving.ts";
 import { requestScheme, requestTarget } from "./node-target.ts";
 
 /**
  * Runs the inbound stack around `application`, which answers by writing to `response`. It is called at most once, in the scope of the
  * request, and not at all where a layer refuses. If it throws, the caller gets 500 and the error surfaces as uncaught, as in node:http.
+ * `refusing` is called before an answer is written in place of an application that was not called.
  */
-export function serveRequest(serving: Serving, message: IncomingMessage, response: ServerResponse, application: () => void): void {
+export function serveRequest(
+  serving: Serving,
+  message: IncomingMessage,
+  response: ServerResponse,
+  application: () => void,
+  refusing: () => void = () => {},
+): void {
   const { mesh } = serving;
   const answer = new ApplicationAnswer(response);
   const { request, inbound } = startInbound(mesh, {
@@ -23,7 +31,7 @@ export function serveRequest(serving: Serving, message: IncomingMessage, respons
   });
   markServed(message, mesh, inbound);
   serving.enter(response);
-  watchHead(response, serving, () => answer.head(request, inbound.route));
+  watchHead(response, serving, (headers) => answer.head(request, inbound.route, headers));
   response.on("close", () => {
     serving.leave(response);
     if (!response.writableFinished) request.cancel.cancel(callerLeft());
@@ -31,10 +39,21 @@ export function serveRequest(serving: Serving, message: IncomingMessage, respons
   });
   mesh.inbound(request).then(
     (refusal) => {
+      if (!answer.wasAsked) refusing();
       if (!answer.hasHead) writeResponse(refusal, response);
     },
-    () => answerFailure(response),
+    (error: unknown) => {
+      if (!answer.wasAsked) refusing();
+      if (!answer.wasAsked && !request.cancel.isCancelled) reportFailure(mesh, request, error);
+      answerFailure(response);
+    },
   );
+}
+
+/** What a layer rejects with, other than a refusal, would be seen by nobody. */
+export function reportFailure(mesh: ServingMesh, { method, authority }: MeshRequest, error: unknown): void {
+  const message = `serving ${method} ${authority}: a layer failed: ${error instanceof Error ? error.message : String(error)}`;
+  mesh.reportProblem({ where: "inbound layers", message, severity: "error" });
 }
 
 /** What the application sends, as the stack sees it: status and headers from the head on, and a body that ends when its last byte was sent. */
@@ -42,7 +61,10 @@ class ApplicationAnswer implements MeshResponse {
   readonly body: PushBody = new PushBody(null);
   status = 0;
   hasHead = false;
+  /** The application was called. */
+  wasAsked = false;
   readonly #response: ServerResponse;
+  #writtenHeaders: WrittenHeaders = null;
   #resolve: ((answer: MeshResponse) => void) | null = null;
 
   constructor(response: ServerResponse) {
@@ -50,7 +72,7 @@ class ApplicationAnswer implements MeshResponse {
   }
 
   get headers(): HeaderMap {
-    const headers: HeaderMap = Object.create(null);
+    const headers = headerMap(this.#writtenHeaders);
     for (const [name, value] of Object.entries(this.#response.getHeaders()))
       if (value !== undefined) headers[name] = typeof value === "object" ? [...value] : `${value}`;
     return headers;
@@ -58,6 +80,7 @@ class ApplicationAnswer implements MeshResponse {
 
   start(message: IncomingMessage, request: MeshRequest, application: () => void): Promise<MeshResponse> {
     if (request.cancel.isCancelled) return Promise.reject(request.cancel.reason);
+    this.wasAsked = true;
     const isOver = () => this.#response.writableFinished;
     bindListeners(message, isOver);
     bindListeners(this.#response, isOver);
@@ -77,8 +100,10 @@ class ApplicationAnswer implements MeshResponse {
     });
   }
 
-  head(request: MeshRequest, route: string | undefined): void {
+  /** `writtenHeaders`: those given to writeHead, which Node does not keep. */
+  head(request: MeshRequest, route: string | undefined, writtenHeaders: WrittenHeaders): void {
     if (this.#resolve === null || this.hasHead) return;
+    this.#writtenHeaders = writtenHeaders;
     this.hasHead = true;
     this.status = this.#response.statusCode;
     if (route !== undefined) request.context.route = route;
@@ -91,12 +116,15 @@ class ApplicationAnswer implements MeshResponse {
   }
 }
 
-function watchHead(response: ServerResponse, serving: Serving, onHead: () => void): void {
+type WrittenHeaders = HeadersInput | readonly unknown[] | null;
+
+function watchHead(response: ServerResponse, serving: Serving, onHead: (writtenHeaders: WrittenHeaders) => void): void {
   const writeHead = response.writeHead;
   const watched = (...head: unknown[]): ServerResponse => {
     if (serving.isDraining && !response.headersSent) tellDraining(response);
     Reflect.apply(writeHead, response, head);
-    onHead();
+    const headers = head.at(-1);
+    onHead(typeof headers === "object" ? (headers as WrittenHeaders) : null);
     return response;
   };
   response.writeHead = watched;

@@ -3,7 +3,10 @@ import type { InboundRequestContext, Mesh } from "@heddle/core";
 import { RoutePatterns } from "./node-target.ts";
 
 /** The part of a mesh that serves. */
-export type ServingMesh = Pick<Mesh, "clock" | "deadlines" | "inbound" | "assertServing" | "onClose" | "isDraining" | "health">;
+export type ServingMesh = Pick<
+  Mesh,
+  "clock" | "deadlines" | "inbound" | "isGuarded" | "assertServing" | "onClose" | "isDraining" | "health" | "reportProblem"
+>;
 
 interface Marks {
   mesh?: InboundRequestContext;
@@ -16,6 +19,11 @@ const SERVED_BY: unique symbol = Symbol.for("heddle.servedBy");
 /** Whether the inbound stack of this mesh has been run for this request: once, in every combination of listener and middleware. */
 export function isServed(message: IncomingMessage, mesh: ServingMesh): boolean {
   return (message as Marks)[SERVED_BY] === mesh;
+}
+
+/** What `req.mesh` is; undefined before the stack was run. */
+export function inboundOf(message: IncomingMessage): InboundRequestContext | undefined {
+  return (message as Marks).mesh;
 }
 
 /** Gives the request its mark and `req.mesh`. */

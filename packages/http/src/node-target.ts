@@ -29,17 +29,31 @@ export function requestTarget(message: IncomingMessage): RequestTarget {
   return { authority: (absolute[1] ?? "").toLowerCase(), path: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
+// Shared by all copies of this package.
+const ROUTE: unique symbol = Symbol.for("heddle.route");
+
+interface MarkedMessage {
+  [ROUTE]?: string;
+}
+
+/** Notes the pattern of the route taken, for frameworks that do not note it on the message themselves. */
+export function markRoute(message: IncomingMessage, pattern: string): void {
+  (message as MarkedMessage)[ROUTE] = pattern;
+}
+
 const MOST_MOUNTS = 100;
 
 /**
- * Reads the patterns of the routes that Express takes, mount path included: `/api/:id`. Express tells the mount path as it was
+ * Reads the patterns of the routes that were marked, or that Express takes, mount path included: `/api/:id`. Express tells the mount path as it was
  * requested, not its pattern; where it has parameters itself there is no end of paths, and later ones become `*`.
  */
 export class RoutePatterns {
   readonly #mounts = new Set<string>();
 
-  /** Undefined before routing and in other frameworks. */
+  /** Undefined before routing and in frameworks that do not tell. */
   of(message: IncomingMessage): string | undefined {
+    const marked = (message as MarkedMessage)[ROUTE];
+    if (marked !== undefined) return marked;
     const { route, baseUrl = "" } = message as RoutedMessage;
     if (typeof route?.path !== "string") return undefined;
     if (this.#mounts.size < MOST_MOUNTS) this.#mounts.add(baseUrl);

@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type HeaderMap, liftDeadline, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
-import { callerLeft } from "./node-request.ts";
+import { callerLeft, reportFailure } from "./node-request.ts";
 import { markServed, type Serving } from "./node-serving.ts";
 import { requestScheme, requestTarget } from "./node-target.ts";
 
@@ -30,13 +30,18 @@ export function serveUpgrade(serving: Serving, message: IncomingMessage, socket:
   });
   mesh.inbound(request).then(
     (response) => {
-      if (answer.status === 0) refuse(socket, response);
+      if (answer.status === 0) refuseSocket(socket, response);
     },
-    () => socket.destroy(),
+    (error: unknown) => {
+      if (!answer.wasAsked && !request.cancel.isCancelled) reportFailure(mesh, request, error);
+      socket.destroy();
+    },
   );
 }
 
 class UpgradeAnswer implements MeshResponse {
+  /** The application was called. */
+  wasAsked = false;
   /** 0 until the application has answered. */
   status = 0;
   readonly headers: HeaderMap = Object.create(null);
@@ -45,6 +50,7 @@ class UpgradeAnswer implements MeshResponse {
 
 function handOver(request: MeshRequest, socket: Duplex, answer: UpgradeAnswer, application: () => void): Promise<MeshResponse> {
   if (request.cancel.isCancelled) return Promise.reject(request.cancel.reason);
+  answer.wasAsked = true;
   return new Promise((resolve, reject) => {
     request.cancel.onCancel(reject);
     watchStatus(socket, (status) => {
@@ -86,11 +92,18 @@ function watchStatus(socket: Duplex, onStatus: (status: number) => void): void {
   };
 }
 
-function refuse(socket: Duplex, response: MeshResponse): void {
+/** Answers on a socket that has left HTTP, and ends it. */
+export function refuseSocket(socket: Duplex, response: MeshResponse): void {
   const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}`, "connection: close"];
-  for (const [name, value] of Object.entries(response.headers)) if (typeof value === "string") lines.push(`${name}: ${value}`);
+  for (const [name, values] of Object.entries(response.headers))
+    if (name !== "connection") for (const value of [values ?? []].flat()) lines.push(`${name}: ${value}`);
   socket.once("finish", () => socket.destroy());
-  socket.end(`${lines.join("\r\n")}\r\n\r\n`);
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  response.body.attach({
+    data: (chunk) => void socket.write(chunk),
+    end: () => socket.end(),
+    fail: () => socket.destroy(),
+  });
 }
 
 function ignoreReset(): void {
