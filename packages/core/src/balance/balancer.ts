@@ -34,3 +34,8 @@ export function scanFrom(candidates: readonly EndpointState[], start: number, tr
   }
   return null;
 }
+
+/** For where every endpoint was tried: `state` again, or another one if `state` is being probed and not all are. */
+export function unlessProbed(state: EndpointState, candidates: readonly EndpointState[]): EndpointState {
+  return state.isProbed ? (candidates.find((other) => !other.isProbed) ?? state) : state;
+}

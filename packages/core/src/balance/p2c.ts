@@ -1,7 +1,7 @@
 import type { Attempt } from "../context.ts";
 import type { EndpointState } from "../endpoint/endpoint.ts";
 import type { Random } from "../random.ts";
-import { isAcceptable, scanFrom } from "./balancer.ts";
+import { isAcceptable, scanFrom, unlessProbed } from "./balancer.ts";
 
 /** Draws before a scan: four find an acceptable endpoint in over 99 % of cases while at most half are not (finagle's panic mode). */
 const DRAWS = 4;
@@ -31,6 +31,6 @@ export function pickOfTwo(
     cheaper = isOne !== isOther ? (isOne ? one : other) : load(one) <= load(other) ? one : other;
     if (isOne || isOther) return cheaper;
   }
-  // Where every endpoint was tried or is being probed, the cheaper of the last draw is as good as any.
-  return scanFrom(candidates, first, tries) ?? cheaper;
+  // Where every endpoint was tried, the cheaper of the last draw is as good as any.
+  return scanFrom(candidates, first, tries) ?? unlessProbed(cheaper, candidates);
 }

@@ -1,6 +1,6 @@
 import type { EndpointState } from "../endpoint/endpoint.ts";
 import type { Random } from "../random.ts";
-import { type Balancer, isAcceptable, scanFrom } from "./balancer.ts";
+import { type Balancer, isAcceptable, scanFrom, unlessProbed } from "./balancer.ts";
 
 /** Uniform, or by weight where weights differ. */
 export function randomBalancer(random: Random): Balancer {
@@ -15,7 +15,7 @@ export function randomBalancer(random: Random): Balancer {
       }
       const index = sums === null ? Math.floor(random() * candidates.length) : search(sums, random() * (sums.at(-1) as number));
       const state = candidates[index] as EndpointState;
-      return isAcceptable(state, tries) ? state : (scanFrom(candidates, index, tries) ?? state);
+      return isAcceptable(state, tries) ? state : (scanFrom(candidates, index, tries) ?? unlessProbed(state, candidates));
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Attempt } from "../context.ts";
 import type { EndpointState } from "../endpoint/endpoint.ts";
 import type { BalancerPolicy } from "../model/backend.ts";
 import type { Random } from "../random.ts";
-import { type Balancer, isAcceptable, scanFrom } from "./balancer.ts";
+import { type Balancer, isAcceptable, scanFrom, unlessProbed } from "./balancer.ts";
 
 const FULL = 65_535;
 /** Spreads the turns of equally light endpoints over the rounds. */
@@ -28,7 +28,7 @@ export class RoundRobin implements Balancer {
     const count = candidates.length;
     const index = this.#next(count);
     const state = candidates[index] as EndpointState;
-    return isAcceptable(state, tries) ? state : (scanFrom(candidates, index, tries) ?? state);
+    return isAcceptable(state, tries) ? state : (scanFrom(candidates, index, tries) ?? unlessProbed(state, candidates));
   }
 
   #next(count: number): number {

@@ -45,7 +45,10 @@ export class EndpointStates {
 
   record(state: EndpointState, ended: EndedExchange): void {
     if (ended.isFailure) state.failures++;
-    if (this.#outlier === null) return;
+    if (this.#outlier === null) {
+      if (state.status === "half-open" && ended.startedAt >= state.returnsAt) makeReady(state, ended.now);
+      return;
+    }
     const neighbours = { total: this.all.length, out: this.all.length - this.#ready.length };
     if (recordOutcome(state, ended, this.#outlier, neighbours)) this.#rebuild(ended.now);
   }
@@ -74,6 +77,12 @@ export class EndpointStates {
 
 function keyOf(endpoint: Endpoint): string {
   return endpoint.uid === "" ? endpoint.address : `${endpoint.address} ${endpoint.uid}`;
+}
+
+/** Nobody looks for outliers, so that one answer of any kind ends what a drain began. */
+function makeReady(state: EndpointState, now: number): void {
+  state.status = "ready";
+  state.readySince = now;
 }
 
 /** The penalty that the failures left on the estimate would keep the probe away. */

@@ -31,8 +31,7 @@ export function recordOutcome(state: EndpointState, ended: EndedExchange, config
     return true;
   }
   state.consecutiveFailures++;
-  if (state.status === "half-open") return eject(state, config, now);
-  if (state.status !== "ready" || state.consecutiveFailures < config.consecutiveFailures) return false;
+  if (state.status !== "half-open" && (state.status !== "ready" || state.consecutiveFailures < config.consecutiveFailures)) return false;
   return mayEject(config, neighbours) && eject(state, config, now);
 }
 

@@ -1,0 +1,164 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { endpointOf } from "../../test/builders.ts";
+import type { OutlierConfig } from "../model/backend.ts";
+import type { EndpointState } from "./endpoint.ts";
+import { EndpointStates } from "./endpoint-set.ts";
+
+const OUTLIER: OutlierConfig = {
+  consecutiveFailures: 1,
+  intervalMs: 10_000,
+  baseEjectionMs: 30_000,
+  maxEjectionMs: 300_000,
+  maxEjectionPercent: 100,
+};
+
+function setOf(addresses: readonly string[], outlier: OutlierConfig | null = OUTLIER): EndpointStates {
+  const states = new EndpointStates(outlier);
+  states.update(
+    addresses.map((address) => endpointOf(address)),
+    0,
+  );
+  return states;
+}
+
+const names = (states: readonly EndpointState[]) => states.map(({ address }) => address);
+const at = (states: EndpointStates, address: string) => states.all.find((state) => state.address === address) as EndpointState;
+const fail = (states: EndpointStates, address: string, now: number) =>
+  states.record(at(states, address), { isFailure: true, startedAt: now, now });
+const succeed = (states: EndpointStates, address: string, now: number) =>
+  states.record(at(states, address), { isFailure: false, startedAt: now, now });
+
+test("an update keeps the state of an address that stays, and returns what left", () => {
+  const states = setOf(["a", "b"]);
+  const [a, b] = states.all as [EndpointState, EndpointState];
+  a.begin(0);
+  const left = states.update([endpointOf("c"), endpointOf("a", { weight: 5, labels: { v: "2" } })], 1);
+  expect(left).toEqual([b]);
+  expect(states.all[1]).toBe(a);
+  expect(a).toMatchObject({ inFlight: 1, endpoint: { weight: 5, labels: { v: "2" } } });
+  expect(names(states.candidates(1))).toEqual(["c", "a"]);
+});
+
+test("an address that another uid took over starts fresh", () => {
+  const states = new EndpointStates(OUTLIER);
+  states.update([endpointOf("a", { uid: "1" })], 0);
+  const before = states.all[0];
+  const left = states.update([endpointOf("a", { uid: "2" })], 0);
+  expect(left).toEqual([before]);
+  expect(states.all[0]).not.toBe(before);
+  states.update([endpointOf("a", { uid: "2" })], 0);
+  expect(states.all).toHaveLength(1);
+});
+
+test("the candidates are the same array as long as nothing changes", () => {
+  const states = setOf(["a", "b", "c"]);
+  const before = states.candidates(0);
+  succeed(states, "a", 5);
+  expect(states.candidates(1e6)).toBe(before);
+  fail(states, "a", 1e6);
+  expect(states.candidates(1e6)).not.toBe(before);
+});
+
+test("an ejected endpoint is no candidate until its time has come, then it is half-open and its estimate is forgotten", () => {
+  const states = setOf(["a", "b", "c"]);
+  at(states, "a").estimateMs = 5_000;
+  fail(states, "a", 0);
+  expect(names(states.candidates(29_999))).toEqual(["b", "c"]);
+  expect(names(states.candidates(30_000))).toEqual(["a", "b", "c"]);
+  expect(at(states, "a")).toMatchObject({ status: "half-open", estimateMs: Number.NaN });
+});
+
+test("of endpoints that are ejected one after the other each returns at its own time", () => {
+  const states = setOf(["a", "b", "c"]);
+  fail(states, "a", 0);
+  fail(states, "b", 10_000);
+  expect(names(states.candidates(29_999))).toEqual(["c"]);
+  expect(names(states.candidates(30_000))).toEqual(["a", "c"]);
+  expect(names(states.candidates(40_000))).toEqual(["a", "b", "c"]);
+});
+
+test("never all are ejected, also not when a probe fails while the others are out", () => {
+  const states = setOf(["a", "b"]);
+  fail(states, "a", 0);
+  expect(names(states.candidates(30_000))).toEqual(["a", "b"]);
+  fail(states, "b", 30_001);
+  expect(at(states, "b").status).toBe("ejected");
+  fail(states, "a", 30_002);
+  expect(at(states, "a").status).toBe("half-open");
+  expect(names(states.candidates(30_003))).toEqual(["a"]);
+});
+
+test("in any history, not all endpoints are ejected, and never more than the share", () => {
+  const step = fc.record({ isFailure: fc.boolean(), index: fc.nat(5), afterMs: fc.constantFrom(0, 100, 10_000, 40_000) });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 6 }),
+      fc.constantFrom(0, 30, 50, 100),
+      fc.array(step, { maxLength: 50 }),
+      (count, percent, steps) => {
+        const states = setOf(
+          Array.from({ length: count }, (_, index) => `e${index}`),
+          { ...OUTLIER, maxEjectionPercent: percent },
+        );
+        let now = 0;
+        for (const { isFailure, index, afterMs } of steps) {
+          now += afterMs;
+          states.candidates(now);
+          const state = states.all[index % count] as EndpointState;
+          states.record(state, { isFailure, startedAt: now, now });
+          const ejected = states.all.filter(({ status }) => status === "ejected").length;
+          expect(ejected).toBeLessThanOrEqual(Math.min(count - 1, Math.floor((count * percent) / 100)));
+          for (const candidate of states.candidates(now)) expect(candidate.status).not.toBe("ejected");
+        }
+      },
+    ),
+  );
+});
+
+test("a draining endpoint is left alone for 10 s, then probed", () => {
+  const states = setOf(["a", "b"]);
+  states.drain(at(states, "a"), 1_000);
+  states.drain(at(states, "a"), 5_000);
+  expect(names(states.candidates(10_999))).toEqual(["b"]);
+  expect(names(states.candidates(11_000))).toEqual(["a", "b"]);
+  expect(at(states, "a").status).toBe("half-open");
+});
+
+test("where all are out, all are candidates: a guess beats a certain failure", () => {
+  const states = setOf(["a", "b"]);
+  states.drain(at(states, "a"), 0);
+  states.drain(at(states, "b"), 0);
+  expect(names(states.candidates(0))).toEqual(["a", "b"]);
+});
+
+test("what the source knows to be unhealthy or draining is no candidate while there is another", () => {
+  const states = new EndpointStates(OUTLIER);
+  const update = (...healths: ("healthy" | "unhealthy" | "draining" | "unknown")[]) =>
+    states.update(
+      healths.map((health, index) => endpointOf(`e${index}`, { health })),
+      0,
+    );
+  update("healthy", "unhealthy", "draining", "unknown");
+  expect(names(states.candidates(0))).toEqual(["e0", "e3"]);
+  update("unhealthy", "draining");
+  expect(names(states.candidates(0))).toEqual(["e0", "e1"]);
+});
+
+test("without outlier detection failures are counted and nobody is ejected", () => {
+  const states = setOf(["a", "b"], null);
+  for (let count = 0; count < 100; count++) fail(states, "a", 0);
+  expect(at(states, "a")).toMatchObject({ status: "ready", failures: 100 });
+});
+
+test("without outlier detection an endpoint that drained takes full part again after its probe, however that ended", () => {
+  for (const end of [succeed, fail]) {
+    const states = setOf(["a", "b"], null);
+    states.drain(at(states, "a"), 0);
+    states.candidates(10_000);
+    at(states, "a").begin(10_000);
+    expect(at(states, "a").isProbed).toBe(true);
+    end(states, "a", 10_001);
+    expect(at(states, "a")).toMatchObject({ status: "ready", isProbed: false });
+  }
+});
