@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { meshError, runInScope } from "@heddle/core";
 import undici, { Agent, type Dispatcher, errors, MockAgent } from "undici";
 import { expect, onTestFinished, test } from "vitest";
-import { echo, meshOf, serve } from "../test-support/front-doors.ts";
+import { echo, meshOf, serve } from "../test/front-doors.ts";
 import { MeshDispatcher, type MeshDispatchOptions } from "./dispatcher.ts";
 
 interface Echo {

@@ -15,11 +15,16 @@ interface Peer {
 }
 
 /** A server that does with each request head what the test says. */
-async function peer(answer: (socket: Socket, head: string, count: number) => void, maxConnections = 1): Promise<Peer> {
+async function peer(
+  answer: (socket: Socket, head: string, count: number) => void,
+  maxConnections = 1,
+  greet = (_socket: Socket): unknown => undefined,
+): Promise<Peer> {
   const received: string[] = [];
   let connections = 0;
   const server = createServer((socket) => {
     connections++;
+    greet(socket);
     socket.on("error", () => {});
     socket.on("data", (data) => {
       received.push(data.toString());
@@ -116,6 +121,23 @@ test("a streamed body that has given nothing yet has sent nothing", async () => 
   await expect(reply).rejects.toThrow("enough");
   expect(sent.attempt?.wasSent).toBe(false);
   expect(received).toEqual([]);
+});
+
+test("a connection that dies before a streamed body gave anything is no connection", async () => {
+  const { channel } = await peer(
+    () => {},
+    1,
+    (socket) => setImmediate(() => socket.resetAndDestroy()),
+  );
+  const sent = request({
+    method: "POST",
+    body: (async function* () {
+      await expect.poll(() => channel.connections()).toBe(0);
+      yield "too late";
+    })(),
+  });
+  await expect(channel.send(sent)).rejects.toMatchObject({ kind: "connect-failure" });
+  expect(sent.attempt).toMatchObject({ wasSent: false, reusedConnection: false });
 });
 
 test("a request cancelled while it waits takes no connection, and cuts none", async () => {

@@ -110,7 +110,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     const { attempt } = this.#request;
     const socket = this.wire?.socket;
     if (attempt?.reusedConnection && socket && socket.bytesRead !== this.#bytesReadBefore) attempt.reusedConnection = false;
-    return transportFailure(error, this.#controller !== null);
+    // A connection that died before a streamed body gave its first chunk carried nothing of this request.
+    return transportFailure(error, attempt ? attempt.wasSent : this.#controller !== null);
   }
 
   #stop(reason: unknown): void {

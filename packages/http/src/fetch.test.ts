@@ -1,6 +1,6 @@
 import { meshError } from "@heddle/core";
 import { expect, test } from "vitest";
-import { echo, meshOf, serve } from "../test-support/front-doors.ts";
+import { echo, meshOf, serve } from "../test/front-doors.ts";
 import { meshFetch } from "./fetch.ts";
 
 async function setup(listener: Parameters<typeof serve>[0] = echo) {

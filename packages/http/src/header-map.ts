@@ -15,7 +15,7 @@ export const NO_HEADERS: HeaderMap = Object.freeze(emptyHeaders());
 export function headerMap(input: HeadersInput | readonly unknown[] | null | undefined): HeaderMap {
   const map = emptyHeaders();
   if (input === null || input === undefined) return map;
-  if (Array.isArray(input) && typeof input[0] === "string") addFlat(map, input);
+  if (Array.isArray(input) && !Array.isArray(input[0])) addFlat(map, input);
   else if (isIterable(input)) for (const [name, value] of input as Iterable<readonly [unknown, unknown]>) add(map, name, value);
   else for (const name of Object.keys(input)) add(map, name, (input as Record<string, unknown>)[name]);
   return map;

@@ -1,6 +1,6 @@
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { echo, meshOf, serve } from "../test-support/front-doors.ts";
+import { echo, meshOf, serve } from "../test/front-doors.ts";
 import { installMesh } from "./install.ts";
 
 const FORMER_GLOBAL = Symbol.for("undici.globalDispatcher.1");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { meshOf, serve } from "../test-support/front-doors.ts";
+import { meshOf, serve } from "../test/front-doors.ts";
 import { meshRequest } from "./request.ts";
 
 const LARGE = 20 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { type MeshError, meshError } from "@heddle/core";
 import { expect, test } from "vitest";
-import { echo, meshOf, serve } from "../test-support/front-doors.ts";
+import { echo, meshOf, serve } from "../test/front-doors.ts";
 import { meshRequest, type RequestOptions } from "./request.ts";
 
 interface Echo {

@@ -1,6 +1,6 @@
 import { meshError } from "@heddle/core";
 import { expect, test } from "vitest";
-import { echo, meshOf, serve } from "../test-support/front-doors.ts";
+import { echo, meshOf, serve } from "../test/front-doors.ts";
 import { type ServiceCallOptions, serviceHandle } from "./service-handle.ts";
 
 async function setup() {

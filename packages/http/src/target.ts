@@ -8,9 +8,9 @@ export interface Target {
 }
 
 /** What a URL parser would leave as it is: lower-case name without port, no dot segments, nothing to escape. */
-const PLAIN = /^http:\/\/([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)*)(\/(?!\.)(?:[\w\-.~!$&()*+,;=:@%?]|\/(?!\.))*)$/;
+const PLAIN = /^http:\/\/([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)*)(\/(?!\.)(?:[\w\-.~!$&()*+,;=:@?]|%(?!2[eE])|\/(?!\.))*(?<!\?))$/;
 
-const PLAIN_PATH = /^\/(?!\.)(?:[\w\-.~!$&()*+,;=:@%?]|\/(?!\.))*$/;
+const PLAIN_PATH = /^\/(?!\.)(?:[\w\-.~!$&()*+,;=:@?]|%(?!2[eE])|\/(?!\.))*(?<!\?)$/;
 
 /** Throws TypeError for what is not an absolute http or https URL, or carries credentials. */
 export function parseTarget(url: string | URL): Target {

@@ -11,11 +11,11 @@ const CALLERS_MISTAKES: ReadonlySet<unknown> = new Set([
 /** llhttp's words for a message that the end of the connection cut short; undici loses its code. */
 const CUT_SHORT = "Invalid EOF state";
 
-/** How an error of undici or of the socket is called here. `wasStarted`: a connection had been found for the request. */
-export function transportFailure(error: unknown, wasStarted: boolean): unknown {
+/** How an error of undici or of the socket is called here. `wasSent`: part of the request may have been written. */
+export function transportFailure(error: unknown, wasSent: boolean): unknown {
   const code = codeOf(error);
   if (error instanceof TransportFailure || error instanceof TypeError || CALLERS_MISTAKES.has(code)) return error;
-  if (!wasStarted) return new TransportFailure("connect-failure", messageOf(error), { cause: error });
+  if (!wasSent) return new TransportFailure("connect-failure", messageOf(error), { cause: error });
   return new TransportFailure(isNotTheProtocol(error) ? "protocol-error" : "reset", messageOf(error), { cause: error });
 }
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { loopbackEndpoint, transportContract } from "@heddle/testing";
 import { test } from "vitest";
-import { transportContract } from "../../testing/src/contract-transport.ts";
-import { loopbackEndpoint } from "../../testing/src/loopback-endpoint.ts";
 import { httpTransport } from "./undici-transport.ts";
 
 transportContract({
