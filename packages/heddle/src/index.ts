@@ -19,14 +19,20 @@ export type {
   Application,
   Attachment,
   AttachOptions,
+  FastifyApp,
+  FetchConnection,
   FetchFunction,
+  FetchHandler,
   FetchOptions,
   Listener,
   ListenOptions,
   Reply,
   RequestFunction,
   RequestOptions,
+  Servable,
+  ServerFactory,
   ServiceHandle,
 } from "@heddle/http";
+export type { CloseOnOptions } from "./close-on.ts";
 export { type JoinedMesh, joinMesh } from "./join.ts";
 export type { JoinOptions } from "./options.ts";

@@ -1,7 +1,7 @@
 import { createMesh, type Duration, type Mesh, runDetached } from "@heddle/core";
 import { type MeshMiddleware, meshMiddleware } from "@heddle/express-adapter";
+import { type MeshPlugin, meshPlugin } from "@heddle/fastify-adapter";
 import {
-  type Application,
   type Attachment,
   type AttachOptions,
   attach,
@@ -15,17 +15,18 @@ import {
   meshFetch,
   meshRequest,
   type RequestFunction,
+  type Servable,
+  type ServerFactory,
   type ServiceHandle,
+  serverFactory,
   serviceHandle,
 } from "@heddle/http";
+import { type CloseOnOptions, closeOn } from "./close-on.ts";
 import { type JoinOptions, PROCESS, resolveOptions } from "./options.ts";
 
 /** The mesh with every HTTP front door, both ways. All functions are bound: they can be passed on. */
 export interface JoinedMesh
-  extends Pick<
-    Mesh,
-    "serviceName" | "egress" | "ready" | "report" | "explain" | "inspect" | "health" | "isDraining" | "close"
-  > {
+  extends Pick<Mesh, "serviceName" | "egress" | "ready" | "report" | "explain" | "inspect" | "health" | "isDraining" | "close"> {
   /** The fast way: undici without streams. `mesh.request("http://reviews/api/7", { method, headers, json, body, signal, mesh })`. */
   readonly request: RequestFunction;
   /** WHATWG fetch through the mesh. */
@@ -36,12 +37,21 @@ export interface JoinedMesh
   service(name: string): ServiceHandle;
   /** Makes the mesh undici's global dispatcher, so that the built-in fetch goes through it; what was there serves unclaimed hosts and comes back on dispose. */
   install(): Disposable;
-  /** Serves an Express app or a node:http listener through the inbound stack. */
-  listen(application: Application, options?: ListenOptions): Promise<Listener>;
+  /** Serves an Express app, a Fastify instance, a `{ fetch }` handler or a node:http listener through the inbound stack. */
+  listen(application: Servable, options?: ListenOptions): Promise<Listener>;
   /** Puts the inbound stack before the listeners of a server that exists. */
   attach(server: Parameters<typeof attach>[1], options?: AttachOptions): Attachment;
   /** Express 5 middleware: gives `req.mesh`, and runs the inbound stack where no listener has. */
   express(): MeshMiddleware;
+  /** Fastify 5 plugin: gives `req.mesh`, and runs the inbound stack where no listener has. `await fastify.register(mesh.fastify())`. */
+  fastify(): MeshPlugin;
+  /** Servers that run the inbound stack before Fastify sees anything: `fastify({ serverFactory: mesh.serverFactory() })`. */
+  serverFactory(options?: AttachOptions): ServerFactory;
+  /**
+   * Closes the mesh on the first of these signals, then ends the process, unless the application listens for the signal itself; a
+   * second signal, over 1 s later, ends it at once. Without this call the mesh never touches signals.
+   */
+  closeOn(signals: readonly NodeJS.Signals[], options?: CloseOnOptions): Disposable;
   /** Runs `run` with nothing of the current request: no deadline, no trace, no tags. */
   detached<T>(run: () => T): T;
   [Symbol.asyncDispose](): Promise<void>;
@@ -81,6 +91,9 @@ function withFrontDoors(mesh: Mesh): JoinedMesh {
     listen: (application, listenOptions) => listen(mesh, application, listenOptions),
     attach: (server, attachOptions) => attach(mesh, server, attachOptions),
     express: () => meshMiddleware(mesh),
+    fastify: () => meshPlugin(mesh),
+    serverFactory: (attachOptions) => serverFactory(mesh, attachOptions),
+    closeOn: (signals, closeOptions) => closeOn(mesh, signals, closeOptions),
     detached: (run) => runDetached(run),
     ready: () => mesh.ready(),
     report: (reply) => mesh.report(reply),

@@ -1,5 +1,13 @@
 import { existsSync } from "node:fs";
-import { type AccessLogOptions, type ControlSource, type Duration, nearest, type Problem } from "@heddle/core";
+import {
+  type AccessLogOptions,
+  type ControlSource,
+  type Duration,
+  type LayerPlace,
+  nearest,
+  type Problem,
+  type UserLayer,
+} from "@heddle/core";
 
 export interface JoinOptions {
   /** Who this process is: selects its inbound policy and labels its telemetry. Default: HEDDLE_SERVICE. None: client only, serving throws. */
@@ -14,6 +22,8 @@ export interface JoinOptions {
   readonly onChange?: (change: { readonly revision: number }) => void;
   /** One line a request on each side; `true` for pino on stdout. Default: HEDDLE_ACCESS_LOG=1, else off. */
   readonly accessLog?: AccessLogOptions | boolean;
+  /** Layers of the user's own, outermost first: `{ at: "inbound", layer: (next) => (request) => next(request) }`. Default: none. */
+  readonly layers?: readonly UserLayer[];
 }
 
 /** What `joinMesh` works with once the environment has been asked. */
@@ -28,7 +38,15 @@ export interface Surroundings {
 
 export const PROCESS: Surroundings = { env: process.env, fileExists: existsSync };
 
-const NAMES = ["service", "config", "startTimeout", "onProblem", "onChange", "accessLog"] as const satisfies readonly (keyof JoinOptions)[];
+const NAMES = [
+  "service",
+  "config",
+  "startTimeout",
+  "onProblem",
+  "onChange",
+  "accessLog",
+  "layers",
+] as const satisfies readonly (keyof JoinOptions)[];
 const DOCUMENTS = ["mesh.yaml", "mesh.yml", "mesh.json"];
 
 /** Throws TypeError for an option that does not exist, and where no configuration is to be found. */
@@ -36,6 +54,7 @@ export function resolveOptions(options: JoinOptions, { env, fileExists }: Surrou
   for (const name of Object.keys(options)) {
     if (!(NAMES as readonly string[]).includes(name)) throw unknownOption(name);
   }
+  for (const layer of options.layers ?? []) checkLayer(layer);
   const config = options.config ?? env["HEDDLE_CONFIG"] ?? DOCUMENTS.find((path) => fileExists(path));
   if (config === undefined) {
     throw new TypeError("joinMesh: no configuration: give `config`, set HEDDLE_CONFIG, or put a mesh.yaml into the working directory");
@@ -47,6 +66,15 @@ export function resolveOptions(options: JoinOptions, { env, fileExists }: Surrou
     accessLog: options.accessLog ?? env["HEDDLE_ACCESS_LOG"] === "1",
     ...(service === undefined ? {} : { service }),
   };
+}
+
+// Where layers are not run yet they are refused.
+const PLACES: readonly LayerPlace[] = ["inbound"];
+
+function checkLayer({ at, layer }: UserLayer): void {
+  if (!PLACES.includes(at)) throw new TypeError(`joinMesh: layers: at must be one of ${PLACES.join(", ")}, not ${JSON.stringify(at)}`);
+  if (typeof layer !== "function")
+    throw new TypeError(`joinMesh: layers: layer must be a function (next) => (request) => reply, not ${typeof layer}`);
 }
 
 function unknownOption(name: string): TypeError {
