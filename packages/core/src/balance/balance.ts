@@ -102,6 +102,7 @@ function settleHead(
   if (response.status >= 500 || response.status === 429) target.balancer.failed?.(state, target.retryAfterMs(response.headers), now);
   else target.balancer.succeeded?.(state, attempt.elapsedMs, now);
   if (headerValue(response.headers, DRAINING_HEADER) !== undefined) target.endpoints.drain(state, now);
+  else if (state.drains > 0) target.endpoints.answered(state, exchange.startedAt, now);
 }
 
 function watchBody(

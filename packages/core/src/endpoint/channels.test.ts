@@ -35,6 +35,18 @@ test("leases of the same settings share one channel", () => {
   expect(transport.events).toEqual(["open a:1"]);
 });
 
+test("a renewed channel finishes what it has, and the next use opens another", () => {
+  const { all, transport } = channels();
+  const lease = all.lease(settingsOf());
+  const before = lease.channel(0);
+  lease.renew();
+  expect(transport.events).toEqual(["open a:1", "close a:1"]);
+  expect(lease.channel(0)).not.toBe(before);
+  lease.renew();
+  lease.renew();
+  expect(transport.events).toEqual(["open a:1", "close a:1", "open a:1", "close a:1"]);
+});
+
 test("whatever differs in the settings makes another channel", () => {
   const { all } = channels();
   const tls = { mode: "simple", serverName: "reviews", identities: [] } as const;

@@ -11,6 +11,8 @@ export interface ChannelLease {
   channel(now: number): Channel;
   /** Connections open now. */
   connections(): number;
+  /** The next use opens a new channel; the one there is now finishes what it has in flight. */
+  renew(): void;
   release(): void;
 }
 
@@ -57,6 +59,7 @@ export class Channels {
         return entry.channel;
       },
       connections: () => entry.channel?.connections() ?? 0,
+      renew: () => this.#close(entry),
       release: () => {
         if (isReleased) return;
         isReleased = true;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { endpointOf } from "../../test/builders.ts";
 import type { OutlierConfig } from "../model/backend.ts";
+import type { ChannelLease } from "./channels.ts";
 import type { EndpointState } from "./endpoint.ts";
 import { EndpointStates } from "./endpoint-set.ts";
 
@@ -116,13 +117,65 @@ test("in any history, not all endpoints are ejected, and never more than the sha
   );
 });
 
-test("a draining endpoint is left alone for 10 s, then probed", () => {
+test("a draining endpoint is left alone for half a second, then probed", () => {
   const states = setOf(["a", "b"]);
   states.drain(at(states, "a"), 1_000);
-  states.drain(at(states, "a"), 5_000);
-  expect(names(states.candidates(10_999))).toEqual(["b"]);
-  expect(names(states.candidates(11_000))).toEqual(["a", "b"]);
+  states.drain(at(states, "a"), 1_200);
+  expect(names(states.candidates(1_499))).toEqual(["b"]);
+  expect(names(states.candidates(1_500))).toEqual(["a", "b"]);
   expect(at(states, "a").status).toBe("half-open");
+});
+
+test("a probe that finds the endpoint still draining, or gone, is followed by one after twice the time, and by no ejection", () => {
+  const states = setOf(["a", "b"]);
+  const a = at(states, "a");
+  const waits: number[] = [];
+  let now = 0;
+  states.drain(a, now);
+  for (let probes = 0; probes < 8; probes++) {
+    waits.push(a.returnsAt - now);
+    now = a.returnsAt;
+    states.candidates(now);
+    if (probes % 2 === 0) states.drain(a, now);
+    else fail(states, "a", now);
+    expect(a.status).toBe("draining");
+  }
+  expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  expect(a.ejections).toBe(0);
+});
+
+test("a probe that is answered brings the endpoint back at once, and the next drain is probed as soon as the first", () => {
+  const states = setOf(["a", "b"]);
+  const a = at(states, "a");
+  states.drain(a, 0);
+  states.candidates(500);
+  states.drain(a, 500);
+  states.candidates(1_500);
+  a.begin(1_500);
+  states.answered(a, 1_500, 1_501);
+  expect(a).toMatchObject({ status: "ready", isProbed: false });
+  states.drain(a, 2_000);
+  expect(a.returnsAt).toBe(2_500);
+});
+
+test("what was sent before the probe says nothing about it", () => {
+  const states = setOf(["a", "b"]);
+  const a = at(states, "a");
+  states.drain(a, 0);
+  states.candidates(500);
+  states.answered(a, 499, 510);
+  states.record(a, { isFailure: true, startedAt: 499, now: 520 });
+  expect(a.status).toBe("half-open");
+});
+
+test("a draining endpoint gets a new channel: its idle connections are about to be closed", () => {
+  const states = setOf(["a", "b"]);
+  const a = at(states, "a");
+  let renewals = 0;
+  a.lease = { renew: () => renewals++ } as unknown as ChannelLease;
+  states.drain(a, 0);
+  states.drain(a, 1);
+  expect(renewals).toBe(1);
 });
 
 test("where all are out, all are candidates: a guess beats a certain failure", () => {
@@ -151,14 +204,13 @@ test("without outlier detection failures are counted and nobody is ejected", () 
   expect(at(states, "a")).toMatchObject({ status: "ready", failures: 100 });
 });
 
-test("without outlier detection an endpoint that drained takes full part again after its probe, however that ended", () => {
-  for (const end of [succeed, fail]) {
-    const states = setOf(["a", "b"], null);
-    states.drain(at(states, "a"), 0);
-    states.candidates(10_000);
-    at(states, "a").begin(10_000);
-    expect(at(states, "a").isProbed).toBe(true);
-    end(states, "a", 10_001);
-    expect(at(states, "a")).toMatchObject({ status: "ready", isProbed: false });
-  }
+test("without outlier detection an endpoint that drained takes full part again after its probe", () => {
+  const states = setOf(["a", "b"], null);
+  const a = at(states, "a");
+  states.drain(a, 0);
+  states.candidates(500);
+  a.begin(500);
+  expect(a.isProbed).toBe(true);
+  states.answered(a, 500, 501);
+  expect(a).toMatchObject({ status: "ready", isProbed: false });
 });

@@ -1,10 +1,8 @@
 import type { OutlierConfig } from "../model/backend.ts";
 import type { Endpoint } from "../model/endpoint-set.ts";
+import { endDrain, isDrainProbe, leaveAlone } from "./drain.ts";
 import { EndpointState } from "./endpoint.ts";
 import { type EndedExchange, recordOutcome } from "./outlier.ts";
-
-/** How long an endpoint that said it drains is left alone before it is probed. */
-const DRAINING_MS = 10_000;
 
 /** The endpoints of one backend with their state. Reconciled when the configuration changes, never rebuilt. */
 export class EndpointStates {
@@ -45,10 +43,11 @@ export class EndpointStates {
 
   record(state: EndpointState, ended: EndedExchange): void {
     if (ended.isFailure) state.failures++;
-    if (this.#outlier === null) {
-      if (state.status === "half-open" && ended.startedAt >= state.returnsAt) makeReady(state, ended.now);
+    if (state.drains > 0) {
+      if (ended.isFailure && isDrainProbe(state, ended.startedAt)) this.drain(state, ended.now);
       return;
     }
+    if (this.#outlier === null) return;
     const neighbours = { total: this.all.length, out: this.all.length - this.#ready.length };
     if (recordOutcome(state, ended, this.#outlier, neighbours)) this.#rebuild(ended.now);
   }
@@ -56,9 +55,13 @@ export class EndpointStates {
   /** The endpoint said that it takes no new work. */
   drain(state: EndpointState, now: number): void {
     if (state.status === "draining") return;
-    state.status = "draining";
-    state.returnsAt = now + DRAINING_MS;
+    leaveAlone(state, now);
     this.#rebuild(now);
+  }
+
+  /** The endpoint answered, and said nothing of a drain. */
+  answered(state: EndpointState, startedAt: number, now: number): void {
+    if (isDrainProbe(state, startedAt)) endDrain(state, now);
   }
 
   #rebuild(now: number): void {
@@ -77,12 +80,6 @@ export class EndpointStates {
 
 function keyOf(endpoint: Endpoint): string {
   return endpoint.uid === "" ? endpoint.address : `${endpoint.address} ${endpoint.uid}`;
-}
-
-/** Nobody looks for outliers, so that one answer of any kind ends what a drain began. */
-function makeReady(state: EndpointState, now: number): void {
-  state.status = "ready";
-  state.readySince = now;
 }
 
 /** The penalty that the failures left on the estimate would keep the probe away. */

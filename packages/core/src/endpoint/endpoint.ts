@@ -32,6 +32,8 @@ export class EndpointState {
   consecutiveFailures = 0;
   /** Grows with each ejection, decays while healthy: multiplies the next one. */
   ejectionMultiplier = 0;
+  /** How often in a row it was found to drain, or gone after that; 0 unless it is draining or about to be probed. */
+  drains = 0;
   /** When an ejected or draining endpoint may be probed. */
   returnsAt = 0;
   /** When it last became ready. */
