@@ -1,9 +1,13 @@
 export * from "./cancel.ts";
 export * from "./clock.ts";
 export * from "./context.ts";
+export type { InspectedPart } from "./control/compose.ts";
 export { type LoadedDocument, loadDocument } from "./control/document/load.ts";
-export { isControlSource } from "./control/document-source.ts";
+export { isControlSource, type SourceEntry } from "./control/document-source.ts";
+export { type Environment, envSource, hasEnvironmentServices } from "./control/env.ts";
 export { fileSource } from "./control/file.ts";
+export { folderSource } from "./control/folder.ts";
+export { nodeResolve, type Resolve, type ResolvedAddress, type ResolvedService } from "./control/resolve.ts";
 export * from "./control/source.ts";
 export { type StaticConfiguration, type StaticSource, staticSource } from "./control/static.ts";
 export * from "./deadlines.ts";
@@ -14,7 +18,7 @@ export type { ExplainedBackend, ExplainedDecision, ExplainedRoute, ExplainReques
 export type * from "./gen/document.ts";
 export { context, liftDeadline, startInbound } from "./inbound-call.ts";
 export * from "./inbound-request-context.ts";
-export type { Health, InspectedBackend, InspectedEndpoint, Inspection } from "./inspect.ts";
+export type { Health, InspectedBackend, InspectedEndpoint, InspectedSource, Inspection } from "./inspect.ts";
 export * from "./layer.ts";
 export * from "./mesh.ts";
 export * from "./message.ts";

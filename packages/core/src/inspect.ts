@@ -1,6 +1,7 @@
 import type { BackendState } from "./backend-state.ts";
+import type { InspectedPart } from "./control/compose.ts";
 import type { SnapshotStore } from "./control/snapshot-store.ts";
-import type { WatchedSource } from "./control/watched-source.ts";
+import type { WatchedSources } from "./control/watched-sources.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
 import type { Problem } from "./model/problem.ts";
 import type { OutcomeCounts } from "./telemetry/metrics.ts";
@@ -10,7 +11,9 @@ export interface Inspection {
   readonly service: string | null;
   readonly revision: number;
   readonly egress: "allow" | "deny";
-  readonly sources: readonly { readonly name: string; readonly state: "waiting" | "ok" | "failing"; readonly updates: number }[];
+  readonly sources: readonly InspectedSource[];
+  /** Where every part of the configuration in force comes from. */
+  readonly parts: readonly InspectedPart[];
   readonly virtualHosts: readonly {
     readonly name: string;
     readonly authorities: readonly string[];
@@ -22,6 +25,14 @@ export interface Inspection {
   readonly problems: readonly Problem[];
   readonly counters: readonly OutcomeCounts[];
   readonly inbound: { readonly inFlight: number };
+}
+
+export interface InspectedSource {
+  readonly name: string;
+  readonly state: "waiting" | "ok" | "failing";
+  readonly updates: number;
+  /** Readiness does not wait for it. */
+  readonly optional: boolean;
 }
 
 export interface InspectedBackend {
@@ -58,7 +69,7 @@ export interface Health {
 export interface InspectionParts {
   readonly service: string | null;
   readonly store: SnapshotStore;
-  readonly source: WatchedSource;
+  readonly sources: WatchedSources;
   readonly states: Iterable<BackendState>;
   readonly problems: readonly Problem[];
   readonly counters: readonly OutcomeCounts[];
@@ -67,13 +78,14 @@ export interface InspectionParts {
 }
 
 export function inspectMesh(parts: InspectionParts): Inspection {
-  const { store, source, now } = parts;
+  const { store, sources, now } = parts;
   const { virtualHosts, egress } = store.current;
   return {
     service: parts.service,
     revision: store.revision,
     egress,
-    sources: [{ name: source.name, state: source.state, updates: source.updates }],
+    sources: sources.all.map(({ name, state, updates, isOptional }) => ({ name, state, updates, optional: isOptional })),
+    parts: sources.parts(),
     virtualHosts: virtualHosts.map(({ name, authorities, routes, origin }) => ({ name, authorities, routes: routes.length, from: origin })),
     backends: Array.from(parts.states, (state) => inspectBackend(state, now)),
     problems: parts.problems,

@@ -1,10 +1,11 @@
 import { type Clock, systemClock } from "./clock.ts";
 import type { RequestContext } from "./context.ts";
-import { documentSource } from "./control/document-source.ts";
+import type { SourceEntry } from "./control/document-source.ts";
 import { Problems, writeProblem } from "./control/problems.ts";
+import { nodeResolve, type Resolve } from "./control/resolve.ts";
 import { SnapshotStore } from "./control/snapshot-store.ts";
 import type { ControlSource } from "./control/source.ts";
-import { WatchedSource } from "./control/watched-source.ts";
+import { WatchedSources } from "./control/watched-sources.ts";
 import { DataPlane } from "./data-plane.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Duration, durationMs } from "./duration.ts";
@@ -30,8 +31,11 @@ import type { Transport } from "./transport.ts";
 export interface MeshOptions {
   /** Who this process is: selects its inbound policy and labels its telemetry. Absent: client only, serving throws. */
   readonly service?: string | undefined;
-  /** A path to a YAML or JSON document, a document as an object, or a control source. */
-  readonly config: string | object | ControlSource;
+  /**
+   * The path of a YAML or JSON document, of a folder (`conf.d/`) or a pattern (`mesh/*.yaml`) of them, a document as an object, or a
+   * control source; or an array of them, of which the later one wins per part. `{ source, optional: true }` in it holds nothing back.
+   */
+  readonly config: string | object | ControlSource | readonly (string | object | ControlSource | SourceEntry)[];
   readonly transport: Transport;
   /** How long `ready()` waits for every source to have spoken. Default 10 s. */
   readonly startTimeout?: Duration | undefined;
@@ -46,6 +50,8 @@ export interface MeshOptions {
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
+  /** What `dns` endpoints are looked up with. Default: the system's name servers and hosts file. */
+  readonly resolve?: Resolve | undefined;
 }
 
 /** The mesh in one process, without a protocol's front doors (those are in @heddle/http and the umbrella `heddle`). */
@@ -118,7 +124,7 @@ class RunningMesh implements Mesh {
   readonly #store = new SnapshotStore();
   readonly #channels: Channels;
   readonly #dataPlane: DataPlane;
-  readonly #source: WatchedSource;
+  readonly #sources: WatchedSources;
   readonly #metrics: Metrics;
   readonly #log: AccessLog | null;
   readonly #inboundInFlight = { count: 0 };
@@ -156,7 +162,7 @@ class RunningMesh implements Mesh {
     this.inbound = composeInbound({
       clock: this.clock,
       policy: () => (this.serviceName === undefined ? null : (this.#store.current.inboundPolicies.get(this.serviceName) ?? null)),
-      isReady: () => this.#source.hasSpoken,
+      isReady: () => this.#isReady(),
       accessLog: this.#log?.layer("inbound") ?? null,
       metrics: this.#metrics.layer("inbound"),
       span: serverSpan({ warn }),
@@ -164,10 +170,12 @@ class RunningMesh implements Mesh {
       inFlight: this.#inboundInFlight,
     });
     this.#sweepLater();
-    this.#source = new WatchedSource(documentSource(options.config), {
+    this.#sources = new WatchedSources(options.config, {
       clock: this.clock,
+      random: this.random,
       store: this.#store,
       problems: this.#problems,
+      resolve: options.resolve ?? nodeResolve(),
       applied: () => this.#applied(),
     });
   }
@@ -212,7 +220,7 @@ class RunningMesh implements Mesh {
     if (this.serviceName === undefined) {
       throw new TypeError("this mesh cannot serve: it has no service (give joinMesh `service`, or set HEDDLE_SERVICE)");
     }
-    const undefinedBecause = this.#source.hasSpoken ? this.#undefinedBecause() : null;
+    const undefinedBecause = this.#isReady() ? this.#undefinedBecause() : null;
     if (undefinedBecause !== null) throw new TypeError(`this mesh cannot serve: ${undefinedBecause}`);
   }
 
@@ -241,7 +249,7 @@ class RunningMesh implements Mesh {
     return inspectMesh({
       service: this.serviceName ?? null,
       store: this.#store,
-      source: this.#source,
+      sources: this.#sources,
       states: this.#dataPlane.states,
       problems: this.#problems.all,
       counters: this.#metrics.counts(),
@@ -251,10 +259,9 @@ class RunningMesh implements Mesh {
   }
 
   health(): Health {
-    const because: string[] = [];
-    if (!this.#source.hasSpoken) because.push(`${this.#source.name}: ${this.#source.waitingBecause}`);
-    const undefinedBecause = this.#undefinedBecause();
-    if (this.#source.hasSpoken && undefinedBecause !== null) because.push(undefinedBecause);
+    const because = [...this.#sources.waiting];
+    const undefinedBecause = this.#isReady() ? this.#undefinedBecause() : null;
+    if (undefinedBecause !== null) because.push(undefinedBecause);
     if (this.isDraining) because.push("draining");
     return { ok: because.length === 0, because };
   }
@@ -279,7 +286,7 @@ class RunningMesh implements Mesh {
   }
 
   #isReady(): boolean {
-    return this.#source.hasSpoken;
+    return this.#sources.areReady;
   }
 
   #requireDefined(): Promise<void> {
@@ -292,13 +299,13 @@ class RunningMesh implements Mesh {
     const { inboundPolicies, enumeratesServices } = this.#store.current;
     if (this.serviceName === undefined || !enumeratesServices || inboundPolicies.has(this.serviceName)) return null;
     const meant = nearest(this.serviceName, [...inboundPolicies.keys()]);
-    return `service ${JSON.stringify(this.serviceName)} is not defined by ${this.#source.name}${meant === null ? "" : `; did you mean ${JSON.stringify(meant)}?`}`;
+    return `service ${JSON.stringify(this.serviceName)} is not defined by ${this.#sources.names}${meant === null ? "" : `; did you mean ${JSON.stringify(meant)}?`}`;
   }
 
   #notReady(timeoutMs: number): MeshError {
     return this.#isClosed
       ? new MeshError("closed", "the mesh was closed before it was ready")
-      : new MeshError("not_ready", `not ready after ${timeoutMs}ms: ${this.#source.name}: ${this.#source.waitingBecause}`);
+      : new MeshError("not_ready", `not ready after ${timeoutMs}ms: ${this.#sources.waiting.join("; ")}`);
   }
 
   #sweepLater(): void {
@@ -319,7 +326,7 @@ class RunningMesh implements Mesh {
       destroy: () => this.#channels.destroy(new MeshError("closed", "the mesh was closed")),
     };
     await shutDown([...this.#closings, outbound], drainMs, limitMs, this.clock);
-    this.#source.close();
+    this.#sources.close();
     for (const settle of this.#waiting) settle();
     this.deadlines.close();
     await this.#log?.close();

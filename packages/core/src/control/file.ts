@@ -1,12 +1,12 @@
 import { extname } from "node:path";
 import type { Clock, Timer } from "../clock.ts";
-import type { MeshSnapshot } from "../model/snapshot.ts";
-import { type LoadedDocument, loadDocument } from "./document/load.ts";
 import { type FileAccess, type FileReading, type FileWatch, nodeFiles } from "./file-access.ts";
-import type { ControlSource, SourceSink } from "./source.ts";
-import { tell } from "./tell.ts";
+import type { ControlSource } from "./source.ts";
+import { documentReader, type Reader, snapshotReader, tell } from "./tell.ts";
+import type { DocumentSource, Loaded } from "./written-document.ts";
 
-const EXTENSIONS: readonly string[] = [".yaml", ".yml", ".json"];
+/** What the names of files end in that hold documents. */
+export const EXTENSIONS: readonly string[] = [".yaml", ".yml", ".json"];
 
 /** Events of one edit come in a bunch: the file is read when they have paused for so long ... */
 const QUIET_MS = 50;
@@ -26,33 +26,44 @@ const POLL_WITHOUT_WATCH_MS = 200;
 export function fileSource(path: string, files: FileAccess = nodeFiles): ControlSource {
   if (!EXTENSIONS.includes(extname(path).toLowerCase()))
     throw new TypeError(`config: found the path ${JSON.stringify(path)}, expected one that ends in ${EXTENSIONS.join(", ")}`);
-  return {
-    name: path,
-    watch(sink, clock) {
-      const follower = new FileFollower(path, files, sink, clock);
-      return () => follower.close();
-    },
+  const follow = <Value>(reader: Reader<Value>, clock: Clock): (() => void) => {
+    const follower = new FileFollower(path, files, reader, clock);
+    return () => follower.close();
   };
+  const source: DocumentSource = {
+    name: path,
+    watch: (sink, clock) => follow(snapshotReader(path, sink), clock),
+    watchDocuments: (sink, clock, standing) => follow(documentReader(path, sink, standing), clock),
+  };
+  return source;
 }
 
-interface Suspect {
+/** What is done with one file, as it changes. */
+export interface FileReader<Value> extends Reader<Value> {
+  /** Told instead of a problem when the file is gone for good; true: it was expected. */
+  gone?(): boolean;
+}
+
+interface Suspect<Value> {
   readonly reading: string;
-  readonly loaded: LoadedDocument;
+  readonly isMissing: boolean;
+  readonly loaded: Loaded<Value>;
 }
 
-class FileFollower {
+/** Reads one file whenever it has changed and has become whole, and tells its reader once of each state. */
+export class FileFollower<Value> {
   readonly #path: string;
   readonly #files: FileAccess;
-  readonly #sink: SourceSink;
+  readonly #reader: FileReader<Value>;
   readonly #clock: Clock;
   readonly #watch: FileWatch;
-  /** The reading that the sink knows about, as told or as reported. */
+  /** The reading that the reader knows about, as told or as reported. */
   #known: string | undefined;
-  #good: { readonly text: string; readonly snapshot: MeshSnapshot } | undefined;
-  /** The sink was told of a problem that no update has ended yet. */
+  #good: { readonly text: string; readonly value: Value } | undefined;
+  /** The reader was told of a problem that no update has ended yet. */
   #isFailing = false;
   /** Broken, and given time to become whole. */
-  #suspect: Suspect | undefined;
+  #suspect: Suspect<Value> | undefined;
   #stamp: string;
   #firstEventAt: number | undefined;
   #quietTimer: Timer | undefined;
@@ -60,10 +71,10 @@ class FileFollower {
   #pollTimer: Timer | undefined;
   #isClosed = false;
 
-  constructor(path: string, files: FileAccess, sink: SourceSink, clock: Clock) {
+  constructor(path: string, files: FileAccess, reader: FileReader<Value>, clock: Clock) {
     this.#path = path;
     this.#files = files;
-    this.#sink = sink;
+    this.#reader = reader;
     this.#clock = clock;
     // Watched before it is read, or an edit in between would be missed.
     this.#watch = files.watch(path, () => this.#changed());
@@ -117,22 +128,23 @@ class FileFollower {
     if (reading === this.#suspect?.reading) return;
     this.#endSuspicion();
     if (reading === this.#known) return;
-    if (read.kind === "text" && read.text === this.#good?.text) {
-      this.#recover(reading, this.#good.snapshot);
+    const good = this.#good;
+    if (read.kind === "text" && good && read.text === good.text) {
+      this.#recover(reading, good.value);
       return;
     }
-    const loaded = read.kind === "text" ? loadDocument(read.text, this.#path) : unread(this.#path, read);
-    if (read.kind === "text" && loaded.snapshot) {
+    const loaded = read.kind === "text" ? this.#reader.load(read.text) : unread<Value>(this.#path, read);
+    if (read.kind === "text" && loaded.value !== null) {
       this.#known = reading;
-      this.#good = { text: read.text, snapshot: loaded.snapshot };
+      this.#good = { text: read.text, value: loaded.value };
       this.#isFailing = false;
-      tell(this.#sink, loaded, true);
+      tell(this.#reader, loaded, true);
       return;
     }
-    this.#suspectReading({ reading, loaded });
+    this.#suspectReading({ reading, isMissing: read.kind === "missing", loaded });
   }
 
-  #suspectReading(suspect: Suspect): void {
+  #suspectReading(suspect: Suspect<Value>): void {
     this.#suspect = suspect;
     const settled = (): void => {
       this.#look();
@@ -142,11 +154,11 @@ class FileFollower {
   }
 
   /** The last good content is back. Whoever was told of a problem in between has to hear that it is over. */
-  #recover(reading: string, snapshot: MeshSnapshot): void {
+  #recover(reading: string, value: Value): void {
     this.#known = reading;
     if (!this.#isFailing) return;
     this.#isFailing = false;
-    this.#sink.update(snapshot);
+    this.#reader.update(value);
   }
 
   #endSuspicion(): void {
@@ -161,11 +173,12 @@ class FileFollower {
     this.#endSuspicion();
     this.#known = suspect.reading;
     this.#isFailing = true;
-    tell(this.#sink, suspect.loaded, this.#good !== undefined);
+    if (suspect.isMissing && this.#reader.gone?.()) return;
+    tell(this.#reader, suspect.loaded, this.#good !== undefined);
   }
 }
 
-function unread(path: string, reading: Exclude<FileReading, { kind: "text" }>): LoadedDocument {
+function unread<Value>(path: string, reading: Exclude<FileReading, { kind: "text" }>): Loaded<Value> {
   const message = reading.kind === "missing" ? "the file does not exist" : `the file cannot be read: ${reading.why}`;
-  return { snapshot: null, problems: [{ where: path, message, severity: "error" }] };
+  return { value: null, problems: [{ where: path, message, severity: "error" }] };
 }

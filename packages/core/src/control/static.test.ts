@@ -93,5 +93,5 @@ test("a config is a path, a document or a source", () => {
   expect(documentSource(web).name).toBe("static");
   expect(documentSource("some/mesh.yaml").name).toBe("some/mesh.yaml");
   expect(() => documentSource("mesh.toml")).toThrow(/expected one that ends in .yaml, .yml, .json/);
-  expect(() => documentSource([source])).toThrow(/several sources are not built/);
+  expect(() => documentSource([source])).toThrow("config: found an array, expected a path, a document or a control source");
 });

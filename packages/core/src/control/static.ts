@@ -1,8 +1,10 @@
 import type { MeshDocument } from "../gen/document.ts";
 import type { MeshSnapshot } from "../model/snapshot.ts";
-import { type LoadedDocument, loadDocument } from "./document/load.ts";
-import type { ControlSource, SourceSink } from "./source.ts";
-import { tell } from "./tell.ts";
+import { isMapping } from "./document/check-shape.ts";
+import { loadDocument } from "./document/load.ts";
+import type { ControlSource } from "./source.ts";
+import { documentReader, type Reader, snapshotReader, tell } from "./tell.ts";
+import type { DocumentSource } from "./written-document.ts";
 
 /** What code may hand over: a native document, or a snapshot that it made itself. */
 export type StaticConfiguration = MeshDocument | MeshSnapshot | object;
@@ -14,34 +16,60 @@ export interface StaticSource extends ControlSource {
 
 /** Configuration that stands in the code. Tells whoever watches at once. */
 export function staticSource(configuration: StaticConfiguration, name = "static"): StaticSource {
-  const sinks = new Set<SourceSink>();
-  let loaded = load(configuration, name);
+  const watchers = new Set<(next: StaticConfiguration) => void>();
+  let current = copy(configuration);
   // The newest without errors: what a sink that starts to watch after a bad update is told first.
-  let good = loaded.snapshot ? loaded : undefined;
-  return {
+  let good = isGood(current, name) ? current : undefined;
+  const watch = <Value>(reader: Reader<Value>, giveSnapshot: (snapshot: MeshSnapshot) => void): (() => void) => {
+    let hasGood = false;
+    const take = (next: StaticConfiguration): void => {
+      const loaded = isSnapshot(next) ? null : reader.load(next);
+      hasGood ||= loaded === null || loaded.value !== null;
+      if (loaded) tell(reader, loaded, hasGood);
+      else giveSnapshot(next as MeshSnapshot);
+    };
+    if (good !== undefined && good !== current) take(good);
+    take(current);
+    watchers.add(take);
+    return () => {
+      watchers.delete(take);
+    };
+  };
+  const source: StaticSource & DocumentSource = {
     name,
-    watch(sink) {
-      const watching: SourceSink = { update: (snapshot) => sink.update(snapshot), problem: (problem) => sink.problem(problem) };
-      sinks.add(watching);
-      if (good && good !== loaded) tell(watching, good, true);
-      tell(watching, loaded, good !== undefined);
-      return () => {
-        sinks.delete(watching);
-      };
-    },
+    watch: (sink) => watch(snapshotReader(name, sink), (snapshot) => sink.update(snapshot)),
+    watchDocuments: (sink, _clock, standing) => watch(documentReader(name, sink, standing), (snapshot) => sink.update(snapshot)),
     update(next) {
-      loaded = load(next, name);
-      if (loaded.snapshot) good = loaded;
-      for (const sink of [...sinks]) tell(sink, loaded, good !== undefined);
+      current = copy(next);
+      if (isGood(current, name)) good = current;
+      for (const take of [...watchers]) take(current);
     },
   };
+  return source;
 }
 
-function load(configuration: StaticConfiguration, name: string): LoadedDocument {
-  return isSnapshot(configuration) ? { snapshot: configuration, problems: [] } : loadDocument(configuration, name);
+function isGood(configuration: StaticConfiguration, name: string): boolean {
+  return isSnapshot(configuration) || loadDocument(configuration, name).snapshot !== null;
 }
 
 function isSnapshot(value: object): value is MeshSnapshot {
   const candidate = value as Partial<Record<keyof MeshSnapshot, unknown>>;
   return candidate.backends instanceof Map && candidate.endpointSets instanceof Map && Array.isArray(candidate.virtualHosts);
+}
+
+/** Deeper than any document; what refers to itself is left to the check. */
+const MAX_DEPTH = 64;
+
+/** Later changes of the object must not change what is told. Snapshots are never changed in place and stay themselves. */
+function copy(configuration: StaticConfiguration): StaticConfiguration {
+  return isSnapshot(configuration) ? configuration : (copyPlain(configuration, 0) as object);
+}
+
+function copyPlain(value: unknown, depth: number): unknown {
+  if (depth > MAX_DEPTH) return value;
+  if (Array.isArray(value)) return value.map((item) => copyPlain(item, depth + 1));
+  if (!isMapping(value)) return value;
+  const plain: Record<string, unknown> = Object.create(null);
+  for (const [key, held] of Object.entries(value)) plain[key] = copyPlain(held, depth + 1);
+  return plain;
 }

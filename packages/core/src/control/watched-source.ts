@@ -1,88 +1,111 @@
 import type { Clock } from "../clock.ts";
 import type { Problem } from "../model/problem.ts";
-import type { MeshSnapshot } from "../model/snapshot.ts";
+import type { Said } from "./compose.ts";
+import type { ConfiguredSource } from "./document-source.ts";
 import type { Problems } from "./problems.ts";
-import type { SnapshotStore } from "./snapshot-store.ts";
 import type { ControlSource } from "./source.ts";
+import { type DocumentSink, isDocumentSource } from "./written-document.ts";
 
 export interface WatchedSourceDependencies {
   readonly clock: Clock;
-  readonly store: SnapshotStore;
   readonly problems: Problems;
-  /** A new configuration is in force. */
-  applied(): void;
+  /** There is nothing to merge its document with. */
+  readonly isAlone: boolean;
+  /** It said something; what it said before that, if anything, is handed over. */
+  said(source: WatchedSource, before: Said | null): void;
 }
 
 /** The mesh's side of a control source: what it said, what became of it, and whether it has spoken yet. */
 export class WatchedSource {
   readonly name: string;
+  readonly isOptional: boolean;
   state: "waiting" | "ok" | "failing" = "waiting";
+  /** How often what it said was taken into force. */
   updates = 0;
+  /** What it said last. */
+  said: Said | null = null;
+  /** What is in force of it: the same, unless that contradicts the others. */
+  accepted: Said | null = null;
   readonly #dependencies: WatchedSourceDependencies;
-  readonly #stop: () => void;
+  #stop: () => void = () => {};
   #current: Problem[] = [];
   #isClosed = false;
-  #isStarted = false;
 
-  constructor(source: ControlSource, dependencies: WatchedSourceDependencies) {
+  constructor({ source, isOptional }: ConfiguredSource, dependencies: WatchedSourceDependencies) {
     this.name = source.name;
+    this.isOptional = isOptional;
     this.#dependencies = dependencies;
     this.#stop = this.#watch(source);
-    this.#isStarted = true;
   }
 
-  /** Why it has not spoken, for people. */
-  get waitingBecause(): string {
+  /** Why nothing of it is in force, for people; null if there is nothing wrong with it. */
+  get waitingBecause(): string | null {
     const problem = this.#current.at(-1);
-    return problem ? `${problem.where}: ${problem.message}` : "it has not delivered a configuration yet";
+    if (problem) return `${problem.where}: ${problem.message}`;
+    return this.said === null ? "it has not delivered a configuration yet" : null;
   }
 
   get hasSpoken(): boolean {
     return this.updates > 0;
   }
 
+  /** What it said last is in force. */
+  accept(): void {
+    this.accepted = this.said;
+    this.updates++;
+    this.state = "ok";
+    this.#dependencies.problems.forget(this.#current);
+    this.#current = [];
+  }
+
+  /** Something of what it said is in force; the rest is still wrong. */
+  acceptPartly(accepted: Said): void {
+    this.accepted = accepted;
+    this.updates++;
+  }
+
+  /** What it said cannot be taken. */
+  refuse(problems: readonly Problem[]): void {
+    const consequence = this.hasSpoken ? "the last good configuration stays in force" : "the mesh waits for a valid one";
+    for (const problem of problems) this.#problem({ ...problem, message: `${problem.message}; ${consequence}` });
+  }
+
   close(): void {
     this.#isClosed = true;
-    if (this.#isStarted) this.#stop();
+    this.#stop();
   }
 
   #watch(source: ControlSource): () => void {
-    const sink = {
-      update: (snapshot: MeshSnapshot) => {
-        if (!this.#isClosed) this.#update(snapshot);
-      },
-      problem: (problem: Problem) => {
+    const said = (what: Said): void => {
+      if (this.#isClosed) return;
+      const before = this.said;
+      this.said = what;
+      this.#dependencies.said(this, before);
+    };
+    const sink: DocumentSink = {
+      update: (snapshot) => said({ kind: "snapshot", snapshot }),
+      documents: (documents) => said({ kind: "documents", documents }),
+      problem: (problem) => {
         if (!this.#isClosed) this.#problem(problem);
       },
     };
+    const { clock, isAlone } = this.#dependencies;
     try {
-      return source.watch(sink, this.#dependencies.clock);
+      return isDocumentSource(source)
+        ? source.watchDocuments(sink, clock, { isAlone, isOptional: this.isOptional })
+        : source.watch(sink, clock);
     } catch (error) {
       this.#problem({ where: source.name, message: `the source failed to start: ${String(error)}`, severity: "error" });
       return () => {};
     }
   }
 
-  #update(snapshot: MeshSnapshot): void {
-    const refused = this.#dependencies.store.accept(snapshot);
-    if (refused.length > 0) {
-      for (const problem of refused) this.#problem({ ...problem, message: `${problem.message}; ${this.#consequence()}` });
-      return;
-    }
-    this.#dependencies.problems.forget(this.#current);
-    this.#current = [];
-    this.state = "ok";
-    this.updates++;
-    this.#dependencies.applied();
-  }
-
   #problem(problem: Problem): void {
-    this.#current.push(problem);
-    if (problem.severity === "error") this.state = this.hasSpoken || this.state === "failing" ? "failing" : "waiting";
-    this.#dependencies.problems.report(problem);
-  }
-
-  #consequence(): string {
-    return this.hasSpoken ? "the last good configuration stays in force" : "the mesh waits for a valid one";
+    // Nothing depends on an optional source that has given nothing yet.
+    const isHarmless = this.isOptional && this.said === null;
+    const told: Problem = isHarmless ? { ...problem, severity: "warning" } : problem;
+    this.#current.push(told);
+    if (told.severity === "error") this.state = this.hasSpoken || this.state === "failing" ? "failing" : "waiting";
+    this.#dependencies.problems.report(told);
   }
 }
