@@ -1,7 +1,7 @@
 import { Cancel } from "@heddle/core";
 import { virtualClock } from "@heddle/testing";
 import { expect, test } from "vitest";
-import { until } from "./wait.ts";
+import { gather, until } from "./wait.ts";
 
 test("returns how long it took until the condition held", async () => {
   const waiting = { clock: virtualClock(), cancel: new Cancel() };
@@ -26,5 +26,24 @@ test("ends at once with the reason when the demo is to end, also while the condi
   const waited = until("an answer comes", 1_000, waiting, () => new Promise<boolean>(() => {}));
   const rejected = expect(waited).rejects.toThrow("asked to");
   waiting.cancel.cancel(new Error("asked to"));
+  await rejected;
+});
+
+test("takes what is wanted at once, and after its patience what is there, but never less than the least", async () => {
+  const waiting = { clock: virtualClock(), cancel: new Cancel() };
+  const enough = { wanted: 100, patienceMs: 1_000, least: 10 };
+  await gather("answers", enough, waiting, () => 100);
+  let isDone = false;
+  let count = 50;
+  const gathered = gather("answers", enough, waiting, () => count).then(() => {
+    isDone = true;
+  });
+  await waiting.clock.advance(900);
+  expect(isDone).toBe(false);
+  await waiting.clock.advance(200);
+  await gathered;
+  count = 9;
+  const rejected = expect(gather("answers", enough, waiting, () => count)).rejects.toThrow("until there were 10 answers");
+  await waiting.clock.advance(20_000);
   await rejected;
 });

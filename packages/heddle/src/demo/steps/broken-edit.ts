@@ -2,9 +2,9 @@ import type { Inspection, Problem } from "@heddle/core";
 import { toV2 } from "../load-window.ts";
 import { checkShare } from "../statistics.ts";
 import type { Step } from "../step.ts";
-import { until } from "../wait.ts";
+import { gather, until } from "../wait.ts";
 
-const REQUESTS = 300;
+const REQUESTS = { wanted: 300, patienceMs: 3_000, least: 100 };
 
 export const brokenEdit: Step = {
   title: "broken edit: a misspelt key is refused",
@@ -15,8 +15,8 @@ export const brokenEdit: Step = {
     await until("every process refused the edit", 5_000, waiting, async () => (await fleet.inspect()).every(isRefusing));
     const refused = (await fleet.inspect()).map(refusal);
     const window = load.open();
-    show(() => `refused; ${window.requests} of ${REQUESTS} requests since, ${window.failures} failed`);
-    await until(`${REQUESTS} requests were answered`, 8_000, waiting, () => window.answered(null).length >= REQUESTS);
+    show(() => `refused; ${window.requests} of ${REQUESTS.wanted} requests since, ${window.failures} failed`);
+    await gather("answered requests", REQUESTS, waiting, () => window.answered(null).length);
     window.close();
     document.write(good);
     await until("every process took the mended file", 5_000, waiting, async () => !(await fleet.inspect()).some(isRefusing));

@@ -1,9 +1,9 @@
 import { toV2 } from "../load-window.ts";
 import { checkShare, percent } from "../statistics.ts";
 import type { Step } from "../step.ts";
-import { until } from "../wait.ts";
+import { gather, until } from "../wait.ts";
 
-const REQUESTS = 600;
+const REQUESTS = { wanted: 600, patienceMs: 4_000, least: 200 };
 
 export const edit: Step = {
   title: "edit: the weights become 50 and 50",
@@ -15,8 +15,11 @@ export const edit: Step = {
       (await fleet.inspect()).every(({ revision }, index) => revision > (before[index] ?? 0)),
     );
     const window = load.open();
-    show(() => `${window.requests} of ${REQUESTS} requests, ${percent(toV2(window.answered(null)) / Math.max(1, window.requests))} to v2`);
-    await until(`${REQUESTS} requests were answered`, 8_000, waiting, () => window.answered(null).length >= REQUESTS);
+    show(
+      () =>
+        `${window.requests} of ${REQUESTS.wanted} requests, ${percent(toV2(window.answered(null)) / Math.max(1, window.requests))} to v2`,
+    );
+    await gather("answered requests", REQUESTS, waiting, () => window.answered(null).length);
     window.close();
     const answered = window.answered(null);
     const { held, seen } = checkShare(toV2(answered), answered.length, 0.5);

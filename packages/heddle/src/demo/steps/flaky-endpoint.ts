@@ -1,8 +1,8 @@
 import { failuresOf } from "../fleet.ts";
 import type { Step } from "../step.ts";
-import { until } from "../wait.ts";
+import { gather } from "../wait.ts";
 
-const FAILURES = 40;
+const FAILURES = { wanted: 40, patienceMs: 4_000, least: 5 };
 
 /** `catalog-2` fails every fifth request all the while; this counts it. */
 export const flakyEndpoint: Step = {
@@ -12,9 +12,9 @@ export const flakyEndpoint: Step = {
     const before = failuresOf(await fleet.view("web", "catalog-2"));
     let failures = 0;
     show(() => `${failures} failed tries seen by web, ${window.failures} failed requests`);
-    await until(`${FAILURES} tries failed at catalog-2`, 8_000, waiting, async () => {
+    await gather("failed tries at catalog-2", FAILURES, waiting, async () => {
       failures = failuresOf(await fleet.view("web", "catalog-2")) - before;
-      return failures >= FAILURES;
+      return failures;
     });
     window.close();
     return {

@@ -1,8 +1,8 @@
 import { toV2 } from "../load-window.ts";
 import type { Step } from "../step.ts";
-import { until } from "../wait.ts";
+import { gather } from "../wait.ts";
 
-const REQUESTS = 200;
+const REQUESTS = { wanted: 200, patienceMs: 4_000, least: 50 };
 const USER = "jason";
 
 export const headerRoute: Step = {
@@ -10,9 +10,9 @@ export const headerRoute: Step = {
   async run({ load, show, ...waiting }) {
     const window = load.open();
     load.user = USER;
-    show(() => `${window.answered(USER).length} of ${REQUESTS} requests with the header`);
+    show(() => `${window.answered(USER).length} of ${REQUESTS.wanted} requests with the header`);
     try {
-      await until(`${REQUESTS} requests with the header were answered`, 8_000, waiting, () => window.answered(USER).length >= REQUESTS);
+      await gather("answered requests with the header", REQUESTS, waiting, () => window.answered(USER).length);
     } finally {
       load.user = null;
       window.close();
