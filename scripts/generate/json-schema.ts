@@ -1,5 +1,5 @@
 import { FORMATS, type FormatName } from "../../packages/core/src/control/document/formats.ts";
-import { type Kind, type ObjectKind, RETRY_CONDITIONS } from "../../packages/core/src/control/document/kinds.ts";
+import type { Kind, ListKind, ObjectKind } from "../../packages/core/src/control/document/kinds.ts";
 import { objectsOf } from "./objects.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -54,7 +54,7 @@ function schemaOf(kind: Kind): Schema {
         ...(kind.atLeast ? { minProperties: kind.atLeast } : {}),
       };
     case "list":
-      return { type: "array", items: schemaOf(kind.of), ...(kind.atLeast ? { minItems: kind.atLeast } : {}) };
+      return kind.orOne ? { anyOf: [schemaOf(kind.of), listSchema(kind)] } : listSchema(kind);
     case "string":
       return stringSchema(kind.format);
     case "integer":
@@ -76,13 +76,19 @@ function schemaOf(kind: Kind): Schema {
       return { anyOf: [{ const: "off" }, schemaOf(kind.or)] };
     case "either":
       return { anyOf: [schemaOf(kind.scalar), schemaOf(kind.object)] };
-    case "retry-condition":
-      return { anyOf: [{ enum: RETRY_CONDITIONS }, { type: "integer", minimum: 400, maximum: 599 }] };
+    case "condition":
+      return { anyOf: [{ enum: kind.words }, { type: "integer", minimum: kind.minStatus, maximum: kind.maxStatus }] };
+    case "percent":
+      return { type: "number", minimum: 0, maximum: 100 };
     case "json":
       return {};
     default:
       return kind satisfies never;
   }
+}
+
+function listSchema(kind: ListKind): Schema {
+  return { type: "array", items: schemaOf(kind.of), ...(kind.atLeast ? { minItems: kind.atLeast } : {}) };
 }
 
 function stringSchema(format: FormatName): Schema {

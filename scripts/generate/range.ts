@@ -14,10 +14,13 @@ export function range(kind: Kind): string {
       return "1ms to 24h";
     case "string":
       return kind.format === "text" ? "" : expectation(kind);
-    case "retry-condition":
-      return "statuses from 400 to 599";
+    case "condition":
+      return `${kind.words.join(", ")}, statuses from ${kind.minStatus} to ${kind.maxStatus}`;
+    case "percent":
+      return "0 to 100, at most four decimals";
     case "list": {
       const each = range(kind.of);
+      if (kind.orOne) return each;
       return [kind.atLeast ? `at least ${kind.atLeast}` : "", each && `each ${each}`].filter(Boolean).join(", ");
     }
     case "map": {

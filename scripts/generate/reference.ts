@@ -1,4 +1,4 @@
-import { type Key, type Kind, type ObjectKind, RETRY_CONDITIONS } from "../../packages/core/src/control/document/kinds.ts";
+import type { Key, Kind, ObjectKind } from "../../packages/core/src/control/document/kinds.ts";
 import { API_VERSION } from "../../packages/core/src/control/document/schema.ts";
 import { objectsOf, parts } from "./objects.ts";
 import { range } from "./range.ts";
@@ -28,8 +28,7 @@ function introduction(): string {
     `\`${API_VERSION}\` only ever grows: a later version of heddle reads every document that this one reads, with the same meaning. A document of another`,
     "`apiVersion` is refused. Keys whose behaviour is not built yet are refused too, and listed below each table.",
     "",
-    "A *duration* is a number of milliseconds or a string such as `250ms`, `2s`, `1m30s`, `1h`, at most `24h`. A *condition* of `retry.on` is one of",
-    `${RETRY_CONDITIONS.map((word) => `\`${word}\``).join(", ")}.`,
+    "A *duration* is a number of milliseconds or a string such as `250ms`, `2s`, `1m30s`, `1h`, at most `24h`.",
   ].join("\n");
 }
 
@@ -74,14 +73,14 @@ function typeOf(kind: Kind): string {
     case "map":
       return `${kind.key.slice(1, -1)} → ${typeOf(kind.of)}`;
     case "list":
-      return `list of ${typeOf(kind.of)}`;
+      return kind.orOne ? `${typeOf(kind.of)} or a list` : `list of ${typeOf(kind.of)}`;
     case "enum":
       return kind.values.map((value) => `\`${value}\``).join(" or ");
     case "off":
       return `${typeOf(kind.or)} or \`off\``;
     case "either":
       return `${typeOf(kind.scalar)} or ${typeOf(kind.object)}`;
-    case "retry-condition":
+    case "condition":
       return "condition or status";
     case "true":
       return "`true`";

@@ -1,4 +1,4 @@
-import { type Key, type Kind, type ObjectKind, RETRY_CONDITIONS } from "../../packages/core/src/control/document/kinds.ts";
+import type { Key, Kind, ListKind, ObjectKind } from "../../packages/core/src/control/document/kinds.ts";
 import { objectsOf } from "./objects.ts";
 import { range } from "./range.ts";
 
@@ -35,7 +35,7 @@ function typeOf(kind: Kind): string {
     case "map":
       return `Readonly<Record<string, ${typeOf(kind.of)}>>`;
     case "list":
-      return `readonly ${/[ |]/.test(typeOf(kind.of)) ? `(${typeOf(kind.of)})` : typeOf(kind.of)}[]`;
+      return kind.orOne ? `${typeOf(kind.of)} | ${listType(kind)}` : listType(kind);
     case "string":
       return "string";
     case "integer":
@@ -52,11 +52,18 @@ function typeOf(kind: Kind): string {
       return `${typeOf(kind.or)} | "off"`;
     case "either":
       return `${typeOf(kind.scalar)} | ${typeOf(kind.object)}`;
-    case "retry-condition":
-      return [...RETRY_CONDITIONS.map((value) => JSON.stringify(value)), "number"].join(" | ");
+    case "condition":
+      return [...kind.words.map((value) => JSON.stringify(value)), "number"].join(" | ");
+    case "percent":
+      return "number";
     case "json":
       return "unknown";
     default:
       return kind satisfies never;
   }
+}
+
+function listType(kind: ListKind): string {
+  const of = typeOf(kind.of);
+  return `readonly ${/[ |]/.test(of) ? `(${of})` : of}[]`;
 }

@@ -5,6 +5,7 @@ import { leastRequest } from "./balance/least-request.ts";
 import { PeakEwma } from "./balance/peak-ewma.ts";
 import { randomBalancer } from "./balance/random.ts";
 import { RoundRobin } from "./balance/round-robin.ts";
+import type { EmptyTarget } from "./balance/when-empty.ts";
 import type { Clock } from "./clock.ts";
 import type { Channels } from "./endpoint/channels.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
@@ -29,7 +30,7 @@ export interface BackendStateDependencies {
  * What the mesh knows about one backend: everything that must survive a configuration change, and the parts that a change replaces.
  * Keyed by the backend's name.
  */
-export class BackendState implements BalanceTarget {
+export class BackendState implements BalanceTarget, EmptyTarget {
   backend: Backend;
   readonly endpoints: EndpointStates;
   balancer: Balancer;
@@ -38,7 +39,10 @@ export class BackendState implements BalanceTarget {
   readonly inFlight: InFlight = { count: 0 };
   pending = 0;
   readonly #dependencies: BackendStateDependencies;
+  readonly #waiting = new Set<() => void>();
   #endpointSet: EndpointSet | null = null;
+  /** Wall time. */
+  #emptySince = 0;
 
   constructor(backend: Backend, endpointSet: EndpointSet | null, dependencies: BackendStateDependencies) {
     const now = dependencies.clock.now();
@@ -77,6 +81,7 @@ export class BackendState implements BalanceTarget {
   /** The backend left the configuration. Requests in flight finish on the channels they have. */
   retire(): void {
     this.#releaseLeases(this.endpoints.all);
+    this.#wake();
   }
 
   channel(state: EndpointState, now: number): Channel {
@@ -95,7 +100,20 @@ export class BackendState implements BalanceTarget {
     return retryAfterMs(headers, this.#dependencies.clock.wallTime()) ?? 0;
   }
 
+  get isEmpty(): boolean {
+    return this.endpoints.all.length === 0;
+  }
+
+  whenChanged(listener: () => void): () => void {
+    this.#waiting.add(listener);
+    return () => this.#waiting.delete(listener);
+  }
+
   emptyBecause(): string {
+    return `${this.#whyEmpty()} (since ${new Date(this.#emptySince).toISOString()})`;
+  }
+
+  #whyEmpty(): string {
     const set = this.#endpointSet;
     if (set === null) return "no source gives it an endpoint set";
     const labels = Object.entries(this.backend.selector).map(([name, value]) => `${name}=${value}`);
@@ -104,9 +122,20 @@ export class BackendState implements BalanceTarget {
   }
 
   #updateEndpoints(endpointSet: EndpointSet | null, now: number): void {
+    const wasEmpty = this.isEmpty;
+    const isFirst = this.#emptySince === 0;
     this.#endpointSet = endpointSet;
     const selected = endpointSet === null ? [] : endpointSet.endpoints.filter((endpoint) => isSelected(endpoint, this.backend.selector));
     this.#releaseLeases(this.endpoints.update(selected, now));
+    if (isFirst || (this.isEmpty && !wasEmpty)) this.#emptySince = this.#dependencies.clock.wallTime();
+    if (!this.isEmpty) this.#wake();
+  }
+
+  /** A listener that still finds nothing gives up: it is woken when there is something, or when there never will be. */
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const listener of waiting) listener();
   }
 
   #updateBreaker(backend: Backend, now: number): void {

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Cancel } from "./cancel.ts";
 import type { InboundRequestContext } from "./inbound-request-context.ts";
 import type { Handler } from "./layer.ts";
+import type { FailureConfig } from "./model/backend.ts";
 
 /** What a caller may set for one call. It narrows what the document allows, never widens it. */
 export interface CallOptions {
@@ -49,6 +50,8 @@ export class Attempt {
   #wasSent = false;
   /** It travelled on a connection that had carried a complete exchange before. */
   reusedConnection = false;
+  /** What counts as a failure of this try; null: the default. */
+  failure: FailureConfig | null = null;
   /** The decision came more than 100 ms late because the event loop was blocked: not held against the endpoint. */
   wasLate = false;
 
@@ -88,7 +91,11 @@ export class RequestContext {
   policyFrom = "";
   /** Monotonic milliseconds; Infinity without one. */
   deadlineAt: number = Number.POSITIVE_INFINITY;
+  /** Of the response head alone; Infinity without one. */
+  headDeadlineAt: number = Number.POSITIVE_INFINITY;
   readonly attempts: Attempt[] = [];
+  /** How the request went where its answer does not tell: what a fallback stands in for. Counted and logged in place of the status. */
+  outcome: number | string | null = null;
   /** Inbound only: who called, as the listener knows it (a remote address); empty otherwise. For the access log. */
   peer = "";
   /** Of the span that was made for it, 32 hex digits; empty where there is none. For the access log. */

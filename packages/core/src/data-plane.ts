@@ -4,6 +4,7 @@ import type { Channels } from "./endpoint/channels.ts";
 import { MeshError } from "./errors.ts";
 import type { Handler } from "./layer.ts";
 import type { Backend } from "./model/backend.ts";
+import { backendsOfRoute } from "./model/backends-of-route.ts";
 import type { MeshSnapshot } from "./model/snapshot.ts";
 import type { VirtualHost } from "./model/virtual-host.ts";
 import { type CompiledVirtualHost, compileVirtualHost, type OutboundDependencies } from "./outbound.ts";
@@ -116,7 +117,7 @@ export class DataPlane {
 }
 
 function usesOnly(virtualHost: VirtualHost, isSame: (backend: string) => boolean): boolean {
-  return virtualHost.routes.every(({ action }) => action.kind !== "forward" || action.to.every(({ backend }) => isSame(backend)));
+  return virtualHost.routes.every((route) => backendsOfRoute(route).every(isSame));
 }
 
 function isKnown(snapshot: MeshSnapshot, address: string): boolean {

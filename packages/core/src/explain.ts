@@ -6,7 +6,7 @@ import type { EndpointState } from "./endpoint/endpoint.ts";
 import { copyHeaders, type HeaderMap, type MeshRequest } from "./message.ts";
 import type { Backend } from "./model/backend.ts";
 import type { RetryConfig, Route, WeightedBackend } from "./model/route.ts";
-import { type CompiledRoute, changedRequest } from "./outbound.ts";
+import { type CompiledRoute, requestChange } from "./outbound.ts";
 import { startOutbound } from "./request-start.ts";
 import { redirectLocation } from "./routing/redirect.ts";
 import { pathnameOf } from "./routing/router.ts";
@@ -155,7 +155,7 @@ function decisionOf(route: Route, request: MeshRequest, dataPlane: DataPlane, no
     case "respond":
       return { kind: "respond", status: action.status, body: action.body, route: route.name };
     case "forward": {
-      const changed = changedRequest(request, route, route.headers?.request ?? null);
+      const changed = requestChange(route)?.(request) ?? request;
       const total = action.to.reduce((sum, to) => sum + to.weight, 0);
       return {
         kind: "forward",

@@ -1,22 +1,28 @@
 import type { BackendState } from "./backend-state.ts";
 import { balance } from "./balance/balance.ts";
+import { whenEmpty } from "./balance/when-empty.ts";
 import type { Clock } from "./clock.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { compose, type Handler, type Layer } from "./layer.ts";
 import { derive, localResponse, type MeshRequest, type MeshResponse } from "./message.ts";
-import type { HeaderEdit, Route, RouteAction, WeightedBackend } from "./model/route.ts";
+import type { FailureConfig } from "./model/backend.ts";
+import { DEFAULT_FAILURE, DEFAULT_MIRROR_TIMEOUT_MS } from "./model/defaults.ts";
+import type { FallbackPolicy, HeaderEdit, MirrorPolicy, RetryConfig, Route, RouteAction, WeightedBackend } from "./model/route.ts";
 import type { VirtualHost } from "./model/virtual-host.ts";
 import { attempts } from "./policy/attempts.ts";
 import { breakerLayer } from "./policy/breaker.ts";
 import { concurrencyLimit } from "./policy/concurrency-limit.ts";
+import { type FallbackAnswer, fallback } from "./policy/fallback.ts";
+import { fault } from "./policy/fault.ts";
 import { plaintextOnly } from "./policy/plaintext.ts";
 import { deadline, tryTimeout } from "./policy/timeout.ts";
 import type { Random } from "./random.ts";
 import { failureReport } from "./report.ts";
 import { editHeaders } from "./routing/header-operations.ts";
 import { type CompiledMatch, compileMatch } from "./routing/match.ts";
-import { redirectLocation } from "./routing/redirect.ts";
-import { rewritePath } from "./routing/rewrite.ts";
+import { type Mirror, mirror } from "./routing/mirror.ts";
+import { locationOf } from "./routing/redirect.ts";
+import { pathRewriter } from "./routing/rewrite.ts";
 import { router } from "./routing/router.ts";
 import { split } from "./routing/split.ts";
 
@@ -72,24 +78,32 @@ function routeHandler(route: Route, dependencies: OutboundDependencies): Handler
   return compose(
     [
       origin(route),
-      // Above everything that can wait, so that the total covers all of it.
-      deadline(route.timeout?.totalMs ?? null, dependencies),
-      // Above the split, so that every backend of the route sees the same request.
-      requestChange(route),
+      // Outside of everything that answers, so that the caller sees them on the mesh's own answers too.
       responseHeaders(route.headers?.response ?? null),
+      // Above the deadline, so that it can answer when that has passed.
+      route.fallback === null
+        ? null
+        : fallback(route.fallback.on, fallbackAnswer(route, route.fallback, dependencies), dependencies.deadlines),
+      // Above everything that can wait, so that the total covers all of it.
+      deadline(route.timeout, dependencies),
+      // Beneath the deadline, which a delay uses up as a slow server would; above all that would hold it against an endpoint.
+      route.fault === null ? null : fault(route.fault, dependencies.clock, dependencies.random),
+      // Above the split, so that every backend of the route, and its mirrors, see the same request.
+      changed(requestChange(route)),
+      // Above the split and the attempts: one copy, whatever becomes of the request.
+      route.mirrors.length === 0 ? null : mirror(mirrorsOf(route, route.mirrors, dependencies), dependencies),
     ],
     // Above limits and attempts, so that a retry stays in the share it was given.
     split(
-      action.to.map((to) => ({ weight: to.weight, handler: backendHandler(route, to, dependencies) })),
+      action.to.map((to) => ({ weight: to.weight, handler: backendHandler(route.retry, to, dependencies) })),
       dependencies.random,
     ),
   );
 }
 
-function backendHandler(route: Route, to: WeightedBackend, dependencies: OutboundDependencies): Handler {
+function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, dependencies: OutboundDependencies): Handler {
   const state = dependencies.backendState(to.backend);
   const { backend } = state;
-  const retry = route.retry;
   const perTryTimeoutMs = retry === null || retry === "off" ? null : retry.perTryTimeoutMs;
   return compose(
     [
@@ -99,15 +113,52 @@ function backendHandler(route: Route, to: WeightedBackend, dependencies: Outboun
       // Above the attempts, so that a request counts once, however often it is tried.
       backend.limits.maxRequests === null ? null : concurrencyLimit(backend.limits.maxRequests, backend.name, state.inFlight),
       attempts(retry, state.retryBudget, dependencies),
-      // Each attempt from here on. The breaker first: a refused try is no span and takes no endpoint.
+      // Each attempt from here on. Before whatever judges it: what counts as its failure.
+      isDefaultFailure(backend.failure) ? null : failsBy(backend.failure),
+      // The breaker first: a refused try is no span and takes no endpoint.
       state.breaker === null ? null : breakerLayer(backend.name, state.breaker, dependencies.clock),
       // Above the try's timeout, so that the span shows the timeout as its end.
       dependencies.span,
+      // Above the try's timeout: that there is no endpoint yet is not the slowness of one.
+      backend.emptyWaitMs === 0 ? null : whenEmpty(state, backend.emptyWaitMs, dependencies.clock),
       // Beneath the span, above the pick: a slow endpoint costs this try only.
       perTryTimeoutMs === null ? null : tryTimeout(perTryTimeoutMs, dependencies),
     ],
     balance(state, dependencies),
   );
+}
+
+function isDefaultFailure({ statuses, slowerThanMs }: FailureConfig): boolean {
+  return slowerThanMs === null && statuses.length === 1 && statuses[0] === DEFAULT_FAILURE.statuses[0];
+}
+
+/** Gives each try its classifier. */
+function failsBy(failure: FailureConfig): Layer {
+  return (next) => (request) => {
+    if (request.attempt) request.attempt.failure = failure;
+    return next(request);
+  };
+}
+
+/** A copy is tried once: a retry would be load that nobody asked for. */
+function mirrorsOf(route: Route, policies: readonly MirrorPolicy[], dependencies: OutboundDependencies): Mirror[] {
+  const timeout = route.timeout?.totalMs ?? DEFAULT_MIRROR_TIMEOUT_MS;
+  return policies.map(({ backend, fraction }) => ({
+    service: dependencies.backendState(backend).backend.service,
+    route: route.name,
+    fraction,
+    stack: compose([deadline(timeout, dependencies)], backendHandler("off", { backend, weight: 1, headers: null }, dependencies)),
+  }));
+}
+
+function fallbackAnswer({ retry }: Route, { action }: FallbackPolicy, dependencies: OutboundDependencies): FallbackAnswer {
+  if (action.kind === "respond") return { handler: (request) => Promise.resolve(respondWith(action, request)), repeats: null };
+  const to = { backend: action.backend, weight: 1, headers: null };
+  return {
+    // What is left of the deadline holds for it.
+    handler: compose([deadline(null, dependencies)], backendHandler(null, to, dependencies)),
+    repeats: retry === null || retry === "off" ? [] : retry.methods,
+  };
 }
 
 /** Notes where the policies came from. */
@@ -118,22 +169,22 @@ function origin(route: Route): Layer {
   };
 }
 
-/** Rewrite and the route's request headers; absent if the route has neither. */
-function requestChange(route: Route): Layer | null {
+/** How a route changes a request, by rewrite and header operations, compiled; null if it does not. `explain` calls it too. */
+export function requestChange(route: Route): ((request: MeshRequest) => MeshRequest) | null {
   const rewrite = route.action.kind === "forward" ? route.action.rewrite : null;
-  const edit = route.headers?.request ?? null;
+  const edit: HeaderEdit | null = route.headers?.request ?? null;
   if (rewrite === null && edit === null) return null;
-  return (next) => (request) => next(changedRequest(request, route, edit));
+  const rewritePath = pathRewriter(rewrite, route.match.path);
+  return (request) =>
+    derive(request, {
+      path: rewritePath === null ? request.path : rewritePath(request.path),
+      authority: rewrite?.authority ?? request.authority,
+      headers: edit === null ? request.headers : editHeaders(request.headers, edit),
+    });
 }
 
-/** The request as it leaves a route. `explain` calls it too. */
-export function changedRequest(request: MeshRequest, route: Route, edit: HeaderEdit | null): MeshRequest {
-  const rewrite = route.action.kind === "forward" ? route.action.rewrite : null;
-  return derive(request, {
-    path: rewritePath(request.path, rewrite, route.match.path),
-    authority: rewrite?.authority ?? request.authority,
-    headers: edit === null ? request.headers : editHeaders(request.headers, edit),
-  });
+function changed(change: ((request: MeshRequest) => MeshRequest) | null): Layer | null {
+  return change === null ? null : (next) => (request) => next(change(request));
 }
 
 function responseHeaders(edit: HeaderEdit | null): Layer | null {
@@ -153,13 +204,19 @@ function toBackend(to: WeightedBackend): Layer {
 }
 
 function redirect(route: Route, action: Extract<RouteAction, { kind: "redirect" }>): Handler {
-  return localAnswer(route, (request) =>
-    localResponse(action.status, "", { location: redirectLocation(action, route.match.path, request) }),
-  );
+  const location = locationOf(action, route.match.path);
+  return localAnswer(route, (request) => localResponse(action.status, "", { location: location(request) }));
 }
 
 function respond(route: Route, action: Extract<RouteAction, { kind: "respond" }>): Handler {
-  return localAnswer(route, (request) => localResponse(action.status, request.method === "HEAD" ? null : action.body, action.headers));
+  return localAnswer(route, (request) => respondWith(action, request));
+}
+
+function respondWith(
+  { status, body, headers }: Pick<Extract<RouteAction, { kind: "respond" }>, "status" | "body" | "headers">,
+  request: MeshRequest,
+): MeshResponse {
+  return localResponse(status, request.method === "HEAD" ? null : body, headers);
 }
 
 /** An answer that no endpoint gives. */

@@ -1,16 +1,20 @@
 import type { Attempt, AttemptOutcome } from "./context.ts";
 import { MeshError } from "./errors.ts";
+import type { StatusPattern } from "./model/backend.ts";
 import type { TransportFailureKind } from "./transport.ts";
 import { TransportFailure } from "./transport.ts";
 
 /** What a finished try says about its endpoint and backend. `neutral`: nothing (the caller left, the mesh refused, our own event loop was late). */
 export type Verdict = "success" | "failure" | "neutral";
 
-/** The one classifier of breaker, outlier detection and metrics: 5xx, connect failure, reset, protocol error and timeouts are failures. */
+/**
+ * The one classifier of breaker, outlier detection and metrics: connect failure, reset, protocol error and timeouts are failures, and
+ * of the answers those that the backend's `failure` names, 5xx unless it says otherwise.
+ */
 export function verdictOf(attempt: Attempt): Verdict {
   switch (attempt.outcome) {
     case "response":
-      return attempt.status >= 500 ? "failure" : "success";
+      return isFailedAnswer(attempt) ? "failure" : "success";
     case "connect-failure":
     case "refused-stream":
     case "reset":
@@ -29,6 +33,17 @@ export function verdictOf(attempt: Attempt): Verdict {
     default:
       return attempt.outcome satisfies never;
   }
+}
+
+function isFailedAnswer({ status, elapsedMs, failure }: Attempt): boolean {
+  if (failure === null) return status >= 500;
+  if (failure.slowerThanMs !== null && elapsedMs > failure.slowerThanMs) return true;
+  for (const pattern of failure.statuses) if (matchesStatus(pattern, status)) return true;
+  return false;
+}
+
+export function matchesStatus(pattern: StatusPattern, status: number): boolean {
+  return typeof pattern === "number" ? pattern === status : pattern.charCodeAt(0) - 48 === Math.floor(status / 100);
 }
 
 /** The name of a failure before or after the head. */

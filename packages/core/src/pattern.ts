@@ -6,8 +6,13 @@ export type Predicate = (value: string | undefined) => boolean;
 
 const require = createRequire(import.meta.url);
 
+interface Compiled {
+  matches(input: string): boolean;
+  matcher(input: string): { replaceAll(replacement: (...groups: (string | undefined)[]) => string): string };
+}
+
 interface Re2 {
-  RE2JS: { compile(pattern: string, flags?: number): { matches(input: string): boolean }; CASE_INSENSITIVE: number; DOTALL: number };
+  RE2JS: { compile(pattern: string, flags?: number): Compiled; CASE_INSENSITIVE: number; DOTALL: number };
 }
 
 /** A full match in linear time, whatever the pattern (RE2 syntax). Throws what RE2 says of a pattern it rejects. */
@@ -15,6 +20,17 @@ export function compileRegex(pattern: string, ignoreCase = false): (value: strin
   const { RE2JS } = require("re2js") as Re2;
   const compiled = RE2JS.compile(pattern, RE2JS.DOTALL | (ignoreCase ? RE2JS.CASE_INSENSITIVE : 0));
   return (value) => compiled.matches(value);
+}
+
+/** Replaces every match. In the substitution `\0` is the whole match, `\1` to `\9` are its groups, `\\` is a backslash (RE2's GlobalReplace). */
+export function compileSubstitution(pattern: string, substitution: string): (value: string) => string {
+  const { RE2JS } = require("re2js") as Re2;
+  const compiled = RE2JS.compile(pattern, RE2JS.DOTALL);
+  const parts = substitution.split(/\\([0-9\\])/);
+  // Odd parts are what stood behind a backslash.
+  const expand = (groups: readonly (string | undefined)[]) =>
+    parts.map((part, index) => (index % 2 === 0 ? part : part === "\\" ? part : (groups[Number(part)] ?? ""))).join("");
+  return (value) => compiled.matcher(value).replaceAll((...groups) => expand(groups));
 }
 
 export function compileStringMatch(match: StringMatch): Predicate {

@@ -48,6 +48,7 @@ export class PushBody {
   #stall: DeadlineEntry | null = null;
   #translate: ((error: unknown) => unknown) | null = null;
   #cutAbandoned = true;
+  #moved: (() => void) | null = null;
 
   constructor(source: BodySource | null) {
     this.#source = source;
@@ -65,6 +66,7 @@ export class PushBody {
 
   push(chunk: Uint8Array): void {
     if (this.hasEnded) return;
+    this.#moved?.();
     if (this.#sink && !this.#readerPaused && !this.#chunks) {
       this.#sink.data(chunk);
       return;
@@ -151,6 +153,16 @@ export class PushBody {
     if (this.#chunks) this.#watchReader();
   }
 
+  /** Calls back whenever bytes arrive, and when the transport may go on after a slow reader held it: one listener. */
+  whenMoved(listener: () => void): void {
+    if (!this.hasEnded) this.#moved = listener;
+  }
+
+  /** The transport waits for the reader. */
+  get isHeld(): boolean {
+    return this.#sourcePaused;
+  }
+
   #flush(): void {
     const chunks = this.#chunks;
     if (chunks && !this.#deliver(chunks)) return;
@@ -158,6 +170,7 @@ export class PushBody {
     if (this.hasEnded) this.#deliverEnd();
     else if (this.#sourcePaused) {
       this.#sourcePaused = false;
+      this.#moved?.();
       this.#source?.resume();
     }
   }

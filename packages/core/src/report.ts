@@ -12,6 +12,8 @@ export interface Report {
   readonly attempts: readonly AttemptReport[];
   /** Where the policies in force came from: file and line, or the source's name. */
   readonly policyFrom: string;
+  /** Only if a fallback answered: what it stands in for, a status or an error's code. */
+  readonly fallbackFor?: string;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -51,6 +53,7 @@ export function reportOf(context: RequestContext): Report {
       why: attempt.why,
     })),
     policyFrom: context.policyFrom,
+    ...(context.outcome === null ? {} : { fallbackFor: String(context.outcome) }),
     tags: { ...context.scope?.tags, ...context.options.tags },
   };
 }

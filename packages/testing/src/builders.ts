@@ -69,8 +69,12 @@ export function routeOf(parts: Partial<Route> & { readonly to?: string } = {}): 
     timeout: null,
     retry: null,
     headers: null,
+    fault: null,
+    mirrors: [],
+    fallback: null,
     hashOn: [],
     origin: ORIGIN,
+    policyFrom: {},
     ...rest,
   };
 }
@@ -92,7 +96,10 @@ export function backendOf(parts: Partial<Backend> = {}): Backend {
     breaker: null,
     outlier: null,
     retryBudget: { percent: 20, minPerSecond: 1 },
+    failure: { statuses: ["5xx"], slowerThanMs: null },
+    emptyWaitMs: 0,
     origin: ORIGIN,
+    policyFrom: {},
     ...parts,
   };
 }

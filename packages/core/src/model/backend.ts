@@ -30,9 +30,9 @@ export interface OutlierConfig {
 }
 
 export interface LimitsConfig {
-  /** Per endpoint. */
+  /** Per endpoint; 65,535 is no limit: more do not fit between two addresses. */
   readonly maxConnections: number;
-  /** Requests that wait for a connection, per backend. */
+  /** Requests that wait for a connection, per backend; Infinity: unlimited. */
   readonly maxPending: number;
   /** Requests in flight, per backend; null: unlimited. */
   readonly maxRequests: number | null;
@@ -44,6 +44,16 @@ export interface RetryBudgetConfig {
   /** Allowed on top, so that services with little traffic can retry at all. */
   readonly minPerSecond: number;
 }
+
+/** Which answers count as failures, for breaker, outlier detection and metrics alike. Broken connections and timeouts always do. */
+export interface FailureConfig {
+  readonly statuses: readonly StatusPattern[];
+  /** Also every answer whose head took longer; null: however slow. */
+  readonly slowerThanMs: number | null;
+}
+
+/** A status, or every status that begins with this digit. */
+export type StatusPattern = number | "1xx" | "2xx" | "3xx" | "4xx" | "5xx";
 
 /** What requests are balanced over, and what protects it: a service, or a service and a subset of its endpoints. xDS calls it cluster. */
 export interface Backend {
@@ -63,5 +73,10 @@ export interface Backend {
   readonly breaker: BreakerConfig | null;
   readonly outlier: OutlierConfig | null;
   readonly retryBudget: RetryBudgetConfig;
+  readonly failure: FailureConfig;
+  /** How long a request waits for an endpoint where none is known; 0: not at all. */
+  readonly emptyWaitMs: number;
   readonly origin: Origin;
+  /** Where each policy in force was written, by its name in the document; one that is not named here is the default. */
+  readonly policyFrom: Readonly<Record<string, Origin>>;
 }

@@ -1,9 +1,12 @@
-import type { BreakerConfig, LimitsConfig, OutlierConfig, RetryBudgetConfig } from "./backend.ts";
+import type { BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig, RetryBudgetConfig } from "./backend.ts";
 import type { RetryConfig } from "./route.ts";
 
-// What absent settings mean: the one table. docs/defaults.md is made from it.
+// What absent settings mean: the one table.
 
 export const DEFAULT_LIMITS: LimitsConfig = { maxConnections: 100, maxPending: 1000, maxRequests: null };
+
+/** What `limits: off` means. */
+export const UNLIMITED: LimitsConfig = { maxConnections: 65_535, maxPending: Number.POSITIVE_INFINITY, maxRequests: null };
 
 /** In force where a document says `outlier` or nothing. */
 export const DEFAULT_OUTLIER: OutlierConfig = {
@@ -37,6 +40,14 @@ export const DEFAULT_RETRY: RetryConfig = {
   backoff: { baseMs: 25, maxMs: 250 },
   retryAfterMaxMs: 5_000,
 };
+
+/** What counts as a failure where nothing is said. */
+export const DEFAULT_FAILURE: FailureConfig = { statuses: ["5xx"], slowerThanMs: null };
+
+/** A copy of a request without a total timeout of its own is given up after this. */
+export const DEFAULT_MIRROR_TIMEOUT_MS = 10_000;
+/** The longest delay that a request may ask for. */
+export const MAX_FAULT_DELAY_MS = 60_000;
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 2_000;
 export const DEFAULT_START_TIMEOUT_MS = 10_000;

@@ -1,4 +1,4 @@
-import type { RouteMatch } from "./match.ts";
+import type { Fraction, RouteMatch } from "./match.ts";
 
 /** Where something in the model was written, for people: `mesh.yaml:12:5`, or a resource's name. */
 export type Origin = string;
@@ -12,9 +12,14 @@ export interface Route {
   /** null: transparent retries only. `off`: not even those. */
   readonly retry: RetryConfig | "off" | null;
   readonly headers: HeaderOperations | null;
+  readonly fault: FaultPolicy | null;
+  readonly mirrors: readonly MirrorPolicy[];
+  readonly fallback: FallbackPolicy | null;
   /** What requests with the same key have in common; read by hashing balancers. */
   readonly hashOn: readonly HashPolicy[];
   readonly origin: Origin;
+  /** Where each policy in force was written, by its name in the document; one that is not named here is the default. */
+  readonly policyFrom: Readonly<Record<string, Origin>>;
 }
 
 export type RouteAction =
@@ -25,8 +30,11 @@ export type RouteAction =
       readonly scheme: "http" | "https" | null;
       readonly host: string | null;
       readonly port: number | null;
-      /** Replaces the whole path, or what the route's prefix match matched. */
-      readonly path: { readonly kind: "replace" | "prefix"; readonly value: string } | null;
+      /** Replaces the whole path, what the route's prefix match matched, or what an expression matches. */
+      readonly path:
+        | { readonly kind: "replace" | "prefix"; readonly value: string }
+        | { readonly kind: "regex"; readonly pattern: string; readonly value: string }
+        | null;
       readonly stripQuery: boolean;
     }
   | { readonly kind: "respond"; readonly status: number; readonly body: string | null; readonly headers: Readonly<Record<string, string>> };
@@ -39,10 +47,21 @@ export interface WeightedBackend {
   readonly headers: HeaderOperations | null;
 }
 
-/** Replaces what the route's prefix match matched, and/or the authority. */
+/** Changes the path, in at most one way, and/or the authority. */
 export interface Rewrite {
+  /** Replaces what the route's prefix match matched. */
   readonly prefix: string | null;
+  /** Replaces the whole path. */
+  readonly path: string | null;
+  readonly regex: RegexRewrite | null;
   readonly authority: string | null;
+}
+
+/** Replaces every match of an expression (RE2 syntax) in the path without its query. */
+export interface RegexRewrite {
+  readonly pattern: string;
+  /** `\1` to `\9` stand for groups, `\0` for the whole match, `\\` for a backslash, as in Envoy. */
+  readonly substitution: string;
 }
 
 /** Applied in this order: set, add, remove. Values are literal. */
@@ -61,7 +80,50 @@ export interface HeaderOperations {
 export interface TimeoutPolicy {
   /** Until the last response byte, over all tries. */
   readonly totalMs: number | null;
+  /** Until the response head, over all tries. */
+  readonly headMs: number | null;
+  /** Between two bytes of the response body. A slow reader's pauses do not count. */
+  readonly idleMs: number | null;
+  /** The total ends with the head of an answer that may go on for ever: an event stream, an upgrade. */
+  readonly sparesStreams: boolean;
 }
+
+/** Faults made on purpose: first the delay, then the abort, as Envoy's fault filter. */
+export interface FaultPolicy {
+  readonly delay: { readonly fraction: Fraction; readonly durationMs: number } | null;
+  readonly abort: { readonly fraction: Fraction; readonly status: number } | null;
+  /** A request may ask for faults by `x-envoy-fault-delay-request` and `x-envoy-fault-abort-request`. */
+  readonly byHeader: boolean;
+}
+
+/** A copy of some requests is sent to another backend; its answer is discarded. */
+export interface MirrorPolicy {
+  /** Name of a backend of the same snapshot. */
+  readonly backend: string;
+  readonly fraction: Fraction;
+}
+
+export type FallbackCondition =
+  | "breaker-open"
+  | "no-endpoint"
+  | "deadline"
+  | "overloaded"
+  | "connect-failure"
+  | "reset"
+  | "attempt-timeout"
+  | "5xx"
+  | number;
+
+/** What is answered instead of certain failures. */
+export interface FallbackPolicy {
+  readonly on: readonly FallbackCondition[];
+  readonly action: FallbackAction;
+}
+
+export type FallbackAction =
+  | { readonly kind: "respond"; readonly status: number; readonly body: string | null; readonly headers: Readonly<Record<string, string>> }
+  /** Name of a backend of the same snapshot. */
+  | { readonly kind: "forward"; readonly backend: string };
 
 export type RetryCondition =
   | "connect-failure"

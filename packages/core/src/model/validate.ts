@@ -1,4 +1,5 @@
 import type { Backend } from "./backend.ts";
+import { backendsOfRoute } from "./backends-of-route.ts";
 import type { EndpointSet } from "./endpoint-set.ts";
 import type { Problem } from "./problem.ts";
 import type { Route } from "./route.ts";
@@ -28,8 +29,16 @@ function validateRoute(route: Route, snapshot: MeshSnapshot, error: Report): voi
   let total = 0;
   for (const to of route.action.to) {
     total += to.weight;
-    if (!snapshot.backends.has(to.backend)) error(route.origin, `route ${route.name} leads to backend ${to.backend}, which does not exist`);
     if (!(to.weight >= 0)) error(route.origin, `route ${route.name}: weight ${to.weight} of ${to.backend} must be 0 or more`);
+  }
+  for (const backend of backendsOfRoute(route)) {
+    if (!snapshot.backends.has(backend)) error(route.origin, `route ${route.name} leads to backend ${backend}, which does not exist`);
+  }
+  if (route.fallback?.action.kind === "forward" && route.fallback.on.includes("deadline")) {
+    error(
+      route.origin,
+      `route ${route.name}: its fallback asks backend ${route.fallback.action.backend} when the deadline has passed, which cannot be`,
+    );
   }
   if (!(total > 0)) error(route.origin, `route ${route.name}: its weights sum to ${total}; at least one must be above 0`);
 }

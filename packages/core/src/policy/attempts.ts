@@ -114,7 +114,8 @@ class Tries {
       return true;
     }
     const waitMs = this.#waitMs(decision.atLeastMs);
-    if (clock.now() + waitMs >= this.#request.context.deadlineAt) {
+    const { deadlineAt, headDeadlineAt } = this.#request.context;
+    if (clock.now() + waitMs >= Math.min(deadlineAt, headDeadlineAt)) {
       attempt.why = "no time left for another try";
       return false;
     }

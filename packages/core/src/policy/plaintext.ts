@@ -6,7 +6,10 @@ export function plaintextOnly(backend: string): Layer {
   return (next) => (request) => {
     if (request.scheme === "http") return next(request);
     return Promise.reject(
-      new MeshError("tls_required", `${request.method} https://${request.authority}: ${backend} is configured without TLS; call it with http://`),
+      new MeshError(
+        "tls_required",
+        `${request.method} https://${request.authority}: ${backend} is configured without TLS; call it with http://`,
+      ),
     );
   };
 }

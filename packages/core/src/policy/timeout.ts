@@ -1,10 +1,11 @@
 import { Cancel } from "../cancel.ts";
 import type { Clock } from "../clock.ts";
-import type { Deadlines } from "../deadlines.ts";
+import type { DeadlineEntry, Deadlines } from "../deadlines.ts";
 import { formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
-import { derive, type MeshRequest } from "../message.ts";
+import { derive, headerValue, type MeshRequest, type MeshResponse } from "../message.ts";
+import type { TimeoutPolicy } from "../model/route.ts";
 import { LATE_MS } from "../outcome.ts";
 
 interface Time {
@@ -14,44 +15,105 @@ interface Time {
 
 /**
  * The total: until the last response byte, over all tries. The smallest of the route's, the call's and the inbound request's holds.
- * Always in the stack, because a deadline can be inherited; costs one comparison without one.
+ * It ends with the head of a stream (an event stream, an upgrade), unless the route's own total says that it holds for those too.
+ * A number is a total that spares streams. Always in the stack, because a deadline can be inherited; costs one comparison without one.
  * Everything beneath stops promptly when `request.cancel` is cancelled.
  */
-export function deadline(totalMs: number | null, { clock, deadlines }: Time): Layer {
+export function deadline(timeout: TimeoutPolicy | number | null, time: Time): Layer {
+  const policy = typeof timeout === "number" ? { totalMs: timeout, headMs: null, idleMs: null, sparesStreams: true } : timeout;
+  const total = totalDeadline(policy?.totalMs ?? null, policy?.sparesStreams === false, time);
+  const head = policy === null || policy.headMs === null ? null : headDeadline(policy.headMs, time);
+  const idle = policy === null || policy.idleMs === null ? null : idleDeadline(policy.idleMs, time);
+  if (head === null && idle === null) return total;
+  return (next) => total((head ?? same)((idle ?? same)(next)));
+}
+
+const same: Layer = (next) => next;
+
+function totalDeadline(totalMs: number | null, holdsForStreams: boolean, { clock, deadlines }: Time): Layer {
   return (next) => (request) => {
     const { context } = request;
     if (totalMs !== null) context.deadlineAt = Math.min(context.deadlineAt, context.startedAt + totalMs);
     if (context.deadlineAt === Number.POSITIVE_INFINITY) return next(request);
     const now = clock.now();
-    if (context.deadlineAt <= now) return Promise.reject(exceeded(request, 0));
-    const expire = (lateMs: number) => {
-      const attempt = context.attempts.at(-1);
-      if (attempt && lateMs > LATE_MS) attempt.wasLate = true;
-      context.cancel.cancel(exceeded(request, clock.now() - context.startedAt));
-    };
-    const pending = deadlines.add(context.deadlineAt - now, expire, now);
+    if (context.deadlineAt <= now) return Promise.reject(exceeded(request, 0, "complete response"));
+    const expire = (lateMs: number) => cut(request, lateMs, clock, "complete response");
+    let pending = deadlines.add(context.deadlineAt - now, expire, now);
+    const forget = () => deadlines.remove(pending);
     return next(request).then(
       (response) => {
-        if (response.body.hasEnded) deadlines.remove(pending);
-        else response.body.whenEnd(() => deadlines.remove(pending));
+        if (isStream(request, response)) {
+          forget();
+          context.deadlineAt = totalMs !== null && holdsForStreams ? context.startedAt + totalMs : Number.POSITIVE_INFINITY;
+          if (context.deadlineAt === Number.POSITIVE_INFINITY) return response;
+          pending = deadlines.add(context.deadlineAt - clock.now(), expire);
+        }
+        if (response.body.hasEnded) forget();
+        else response.body.whenEnd(forget);
         return response;
       },
       (error) => {
-        deadlines.remove(pending);
+        forget();
         throw error;
       },
     );
   };
 }
 
-function exceeded(request: MeshRequest, afterMs: number): MeshError {
+/** An answer that is not meant to end: its length says nothing about its server. */
+function isStream(request: MeshRequest, { status, headers }: MeshResponse): boolean {
+  if (status === 101 || (request.method === "CONNECT" && status >= 200 && status < 300)) return true;
+  return headerValue(headers, "content-type")?.startsWith("text/event-stream") === true;
+}
+
+function headDeadline(headMs: number, { clock, deadlines }: Time): Layer {
+  return (next) => (request) => {
+    const { context } = request;
+    context.headDeadlineAt = context.startedAt + headMs;
+    const now = clock.now();
+    if (context.headDeadlineAt <= now) return Promise.reject(exceeded(request, 0, "response head"));
+    const pending = deadlines.add(context.headDeadlineAt - now, (lateMs) => cut(request, lateMs, clock, "response head"), now);
+    return next(request).finally(() => deadlines.remove(pending));
+  };
+}
+
+function idleDeadline(idleMs: number, time: Time): Layer {
+  return (next) => (request) => next(request).then((response) => watchIdle(request, response, idleMs, time));
+}
+
+/** One entry that looks, when it fires, whether anything has moved since: nothing is done for a chunk but to note the time. */
+function watchIdle(request: MeshRequest, response: MeshResponse, idleMs: number, { clock, deadlines }: Time): MeshResponse {
+  const { body } = response;
+  if (body.hasEnded) return response;
+  let movedAt = clock.now();
+  let pending: DeadlineEntry | null = null;
+  const look = (lateMs: number) => {
+    const restMs = body.isHeld ? idleMs : movedAt + idleMs - clock.now();
+    if (restMs > 0) pending = deadlines.add(restMs, look);
+    else cut(request, lateMs, clock, `byte of the response body for ${formatDuration(idleMs)}`);
+  };
+  pending = deadlines.add(idleMs, look);
+  body.whenMoved(() => {
+    movedAt = clock.now();
+  });
+  body.whenEnd(() => {
+    if (pending) deadlines.remove(pending);
+  });
+  return response;
+}
+
+function cut(request: MeshRequest, lateMs: number, clock: Clock, missing: string): void {
+  const { context } = request;
+  const attempt = context.attempts.at(-1);
+  if (attempt && lateMs > LATE_MS) attempt.wasLate = true;
+  context.cancel.cancel(exceeded(request, clock.now() - context.startedAt, missing));
+}
+
+function exceeded(request: MeshRequest, afterMs: number, missing: string): MeshError {
   const what = `${request.method} ${request.scheme}://${request.authority}`;
-  return new MeshError(
-    "deadline_exceeded",
-    afterMs > 0
-      ? `${what}: no complete response within ${formatDuration(Math.round(afterMs))}`
-      : `${what}: the deadline had passed before it was sent`,
-  );
+  if (afterMs <= 0) return new MeshError("deadline_exceeded", `${what}: the deadline had passed before it was sent`);
+  const within = missing.startsWith("byte") ? "" : ` within ${formatDuration(Math.round(afterMs))}`;
+  return new MeshError("deadline_exceeded", `${what}: no ${missing}${within}`);
 }
 
 /** One try's time until the response head. What it stops is this try alone. */

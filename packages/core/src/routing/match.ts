@@ -1,3 +1,4 @@
+import { isTaken } from "../fraction.ts";
 import type { HeaderMap, MeshRequest } from "../message.ts";
 import type { Fraction, NamedMatch, PathMatch, RouteMatch } from "../model/match.ts";
 import { compileRegex, compileStringMatch } from "../pattern.ts";
@@ -41,7 +42,7 @@ function testOf(conditions: readonly Condition[], fraction: Fraction | null, ran
   if (first && conditions.length === 1 && !fraction) return first.test;
   return (request, pathname) => {
     for (const condition of conditions) if (!condition.test(request, pathname)) return false;
-    return fraction === null || random() * fraction.denominator < fraction.numerator;
+    return fraction === null || isTaken(fraction, random);
   };
 }
 

@@ -1,5 +1,6 @@
 import type { PathMatch } from "../model/match.ts";
-import type { Rewrite } from "../model/route.ts";
+import type { RegexRewrite, Rewrite } from "../model/route.ts";
+import { compileSubstitution } from "../pattern.ts";
 
 /** Replaces the part of the path that the route's prefix matched. The query stays; the result always starts with a slash. */
 export function replacePrefix(path: string, matched: string, replacement: string): string {
@@ -17,6 +18,27 @@ export function matchedPrefix(match: PathMatch | null): string {
   return match && !match.not && (match.kind === "prefix" || match.kind === "string-prefix") ? match.value : "/";
 }
 
+/** How a rewrite changes a path, compiled; null if it leaves paths alone. The query stays, the result always starts with a slash. */
+export function pathRewriter(rewrite: Rewrite | null, match: PathMatch | null): ((path: string) => string) | null {
+  if (rewrite === null) return null;
+  const { prefix, path: whole, regex } = rewrite;
+  if (prefix !== null) return (path) => replacePrefix(path, matchedPrefix(match), prefix);
+  if (whole !== null) return (path) => onPathname(path, () => whole);
+  return regex === null ? null : regexRewriter(regex);
+}
+
+/** Replaces every match of the expression in the path without its query. */
+export function regexRewriter({ pattern, substitution }: RegexRewrite): (path: string) => string {
+  const substitute = compileSubstitution(pattern, substitution);
+  return (path) => onPathname(path, substitute);
+}
+
 export function rewritePath(path: string, rewrite: Rewrite | null, match: PathMatch | null): string {
-  return rewrite?.prefix == null ? path : replacePrefix(path, matchedPrefix(match), rewrite.prefix);
+  return pathRewriter(rewrite, match)?.(path) ?? path;
+}
+
+function onPathname(path: string, change: (pathname: string) => string): string {
+  const query = path.indexOf("?");
+  const changed = change(query < 0 ? path : path.slice(0, query));
+  return (changed.startsWith("/") ? changed : `/${changed}`) + (query < 0 ? "" : path.slice(query));
 }

@@ -26,7 +26,7 @@ export function whenOver(reply: Promise<MeshResponse>, ended: Ended): Promise<Me
 
 /** The status of an exchange that ended well, else a MeshError code, `cancelled`, or `failed`. One vocabulary for counters, log and spans. */
 export function outcomeOf(direction: Direction, request: MeshRequest, response: MeshResponse | null, failure: unknown): Outcome {
-  if (response !== null && failure === null) return response.status;
+  if (response !== null && failure === null) return request.context.outcome ?? response.status;
   const code = meshError(failure)?.code;
   if (code !== undefined) return code;
   if (failure instanceof TransportFailure) return CODES[failure.kind];

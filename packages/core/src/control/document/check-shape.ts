@@ -1,7 +1,7 @@
 import { parseDuration } from "../../duration.ts";
 import { expectation } from "./expectation.ts";
 import { FORMATS } from "./formats.ts";
-import { type Kind, type ListKind, type MapKind, type ObjectKind, RETRY_CONDITIONS } from "./kinds.ts";
+import type { ConditionKind, Kind, ListKind, MapKind, ObjectKind } from "./kinds.ts";
 import { describe, type Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 
@@ -56,14 +56,12 @@ function checkScalar(
       if (ms !== undefined && ms >= kind.minMs) return value;
       break;
     }
-    case "retry-condition":
-      if (
-        typeof value === "string"
-          ? RETRY_CONDITIONS.includes(value)
-          : Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599
-      )
-        return value;
-      if (typeof value === "string" && value.startsWith("grpc:")) return later(value, mistakes, path);
+    case "condition":
+      if (isCondition(kind, value)) return value;
+      if (typeof value === "string" && kind.later?.some((word) => value.startsWith(word))) return later(value, mistakes, path);
+      break;
+    case "percent":
+      if (isPercent(value)) return value;
       break;
     case "enum":
       if (kind.values.includes(value as string | number)) return value;
@@ -76,14 +74,23 @@ function checkScalar(
   return refuse(kind, value, mistakes, path);
 }
 
+function isCondition({ words, minStatus, maxStatus }: ConditionKind, value: unknown): boolean {
+  if (typeof value === "string") return words.includes(value);
+  return Number.isInteger(value) && Number(value) >= minStatus && Number(value) <= maxStatus;
+}
+
+function isPercent(value: unknown): boolean {
+  if (typeof value !== "number" || !(value >= 0 && value <= 100)) return false;
+  return Math.abs(value * 10_000 - Math.round(value * 10_000)) < 1e-6;
+}
+
 function later(value: string, mistakes: Mistakes, path: Path): undefined {
   mistakes.add(path, `${describe(value)} is not built in this version`);
   return undefined;
 }
 
 function refuse(kind: Kind, value: unknown, mistakes: Mistakes, path: Path, hint = ""): undefined {
-  const words =
-    kind.kind === "enum" ? kind.values.filter((word) => typeof word === "string") : kind.kind === "retry-condition" ? RETRY_CONDITIONS : [];
+  const words = kind.kind === "enum" ? kind.values.filter((word) => typeof word === "string") : kind.kind === "condition" ? kind.words : [];
   const meant = typeof value === "string" ? mistakes.suggest(value, words) : undefined;
   const suggestion = meant === undefined ? hint : `; did you mean "${meant}"?`;
   mistakes.add(path, `found ${describe(value)}, expected ${expectation(kind)}${suggestion}`);
@@ -171,7 +178,8 @@ function checkMap(kind: MapKind, value: unknown, mistakes: Mistakes, path: Path)
   return checked;
 }
 
-function checkList(kind: ListKind, value: unknown, mistakes: Mistakes, path: Path): unknown[] | undefined {
+function checkList(kind: ListKind, value: unknown, mistakes: Mistakes, path: Path): unknown {
+  if (kind.orOne && !Array.isArray(value)) return checkShape(kind.of, value, mistakes, path);
   if (!Array.isArray(value) || value.length < (kind.atLeast ?? 0)) return refuse(kind, value, mistakes, path);
   const checked: unknown[] = [];
   for (let index = 0; index < value.length; index++) {

@@ -99,7 +99,7 @@ test("suggests the nearest key that it knows", () => {
 });
 
 test.each([
-  [{ ...document({}), defaults: {} }, 'defaults: "defaults" is not built in this version'],
+  [{ ...document({}), resources: {} }, 'resources: "resources" is not built in this version'],
   [reviews({ healthCheck: {} }), 'services.reviews.healthCheck: "healthCheck" is not built in this version'],
   [reviews({ protocol: "grpc" }), 'services.reviews.protocol: "grpc" is not built in this version'],
   [reviews({ balancer: { policy: "custom:mine" } }), 'services.reviews.balancer.policy: "custom:mine" is not built in this version'],
@@ -107,6 +107,7 @@ test.each([
   [reviews({ inbound: { mtls: "strict" } }), 'services.reviews.inbound.mtls: "strict" is not built in this version'],
   [reviews({ endpoints: [{ dns: "a:1" }] }), 'services.reviews.endpoints[0].dns: "dns" is not built in this version'],
   [reviews({ routes: [{ hedge: {} }] }), 'services.reviews.routes[0].hedge: "hedge" is not built in this version'],
+  [reviews({ failure: { grpc: [] } }), 'services.reviews.failure.grpc: "grpc" is not built in this version'],
   [reviews({ retry: { on: ["grpc:unavailable"] } }), 'services.reviews.retry.on[0]: "grpc:unavailable" is not built in this version'],
 ])("says of what is promised but not built that it is not built (%#)", (value, expected) => {
   expect(problemsOf(value)).toEqual([expected]);

@@ -1,53 +1,87 @@
 import { formatDuration } from "../../duration.ts";
-import type { RouteDocument, ServiceDocument } from "../../gen/document.ts";
+import type { MeshDocument, ServiceDocument } from "../../gen/document.ts";
+import { type Inherited, type PolicyName, routePolicies, servicePolicies } from "./inherit.ts";
 import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { retryBudget, retryConfig, timeoutPolicy } from "./translate-policy.ts";
 
-/** What a service's retry and timeout say together, and each route's, with what it takes over from the service. */
-export function crossCheckRetry(service: ServiceDocument, path: Path, mistakes: Mistakes): void {
-  checkBackoff(service.retry, [...path, "retry"], mistakes);
-  checkPerTry(service, service, path, path, mistakes);
-  checkBudget(service, path, mistakes);
-  for (const [index, route] of (service.routes ?? []).entries()) {
-    const at = [...path, "routes", index];
-    if (route.retry !== undefined) checkBackoff(route.retry, [...at, "retry"], mistakes);
-    if (route.retry !== undefined || route.timeout !== undefined) checkPerTry(route, service, at, path, mistakes);
+/** What retry and timeout say together, wherever each was written: for the defaults, the named policies, services and their routes. */
+export function crossCheckRetry(document: MeshDocument, mistakes: Mistakes): void {
+  checkTogether(written(document.defaults, ["defaults"]), mistakes);
+  for (const [name, policy] of Object.entries(document.policies ?? {})) checkTogether(written(policy, ["policies", name]), mistakes);
+  for (const [name, service] of Object.entries(document.services ?? {})) {
+    const path = ["services", name];
+    const inherited = servicePolicies(document, name, service);
+    checkTogether(inherited, mistakes);
+    const routes = (service.routes ?? []).map((route, index) => routePolicies(document, inherited, route, [...path, "routes", index]));
+    for (const route of routes) checkTogether(route, mistakes);
+    checkBudget(service, inherited, routes, mistakes);
   }
 }
 
-type Policies = Pick<RouteDocument, "timeout" | "retry">;
+function written(policies: Inherited["policies"] = {}, at: Path): Inherited {
+  return { policies, from: Object.fromEntries(Object.keys(policies).map((name) => [name, [...at, name]])) };
+}
 
-function checkPerTry(own: Policies, inherited: Policies, path: Path, inheritedPath: Path, mistakes: Mistakes): void {
-  const retry = retryConfig(own.retry ?? inherited.retry);
-  const timeout = timeoutPolicy(own.timeout ?? inherited.timeout);
-  if (retry === null || retry === "off" || retry.perTryTimeoutMs === null || !timeout || timeout.totalMs === null) return;
-  if (retry.perTryTimeoutMs <= timeout.totalMs) return;
-  const timeoutPath = [...(own.timeout === undefined ? inheritedPath : path), "timeout"];
-  const perTryPath = [...(own.retry === undefined ? inheritedPath : path), "retry", "perTryTimeout"];
-  const values = `perTryTimeout is ${formatDuration(retry.perTryTimeoutMs)}, more than the total timeout of ${formatDuration(timeout.totalMs)}`;
-  // The mistake stands where the route says something; the other half may be the service's.
-  if (own.retry !== undefined) mistakes.add(perTryPath, `${values} (${mistakes.place(timeoutPath)})`);
+function checkTogether(inherited: Inherited, mistakes: Mistakes): void {
+  checkBackoff(inherited, mistakes);
+  checkPerTry(inherited, mistakes);
+  checkHead(inherited, mistakes);
+}
+
+function checkPerTry(inherited: Inherited, mistakes: Mistakes): void {
+  const retry = retryConfig(inherited.policies.retry);
+  const timeout = timeoutPolicy(inherited.policies.timeout);
+  if (retry === null || retry === "off" || retry.perTryTimeoutMs === null || timeout === null) return;
+  const { totalMs, headMs } = timeout;
+  const isTotal = totalMs !== null && (headMs === null || totalMs <= headMs);
+  const bound = isTotal ? totalMs : headMs;
+  if (bound === null || retry.perTryTimeoutMs <= bound) return;
+  const timeoutPath = pathOf(inherited, "timeout");
+  const perTryPath = [...pathOf(inherited, "retry"), "perTryTimeout"];
+  const values = `perTryTimeout is ${formatDuration(retry.perTryTimeoutMs)}, more than the ${isTotal ? "total timeout" : "timeout until the head"} of ${formatDuration(bound)}`;
+  // The mistake stands where the more particular of the two was written.
+  if (closeness(perTryPath) >= closeness(timeoutPath)) mistakes.add(perTryPath, `${values} (${mistakes.place(timeoutPath)})`);
   else mistakes.add(timeoutPath, `${values} (${mistakes.place(perTryPath)})`);
 }
 
-function checkBackoff(retry: Policies["retry"], path: Path, mistakes: Mistakes): void {
-  const config = retryConfig(retry);
+function checkHead(inherited: Inherited, mistakes: Mistakes): void {
+  const timeout = timeoutPolicy(inherited.policies.timeout);
+  if (!timeout || timeout.totalMs === null || timeout.headMs === null || timeout.headMs <= timeout.totalMs) return;
+  mistakes.add(
+    [...pathOf(inherited, "timeout"), "head"],
+    `found ${formatDuration(timeout.headMs)}, more than the total of ${formatDuration(timeout.totalMs)}`,
+  );
+}
+
+function checkBackoff(inherited: Inherited, mistakes: Mistakes): void {
+  const config = retryConfig(inherited.policies.retry);
   if (config === null || config === "off" || config.backoff.baseMs <= config.backoff.maxMs) return;
   mistakes.add(
-    [...path, "backoff"],
+    [...pathOf(inherited, "retry"), "backoff"],
     `base is ${formatDuration(config.backoff.baseMs)}, more than max, which is ${formatDuration(config.backoff.maxMs)}`,
   );
 }
 
-function checkBudget(service: ServiceDocument, path: Path, mistakes: Mistakes): void {
-  const { percent, minPerSecond } = retryBudget(service.retry);
+function checkBudget(service: ServiceDocument, inherited: Inherited, routes: readonly Inherited[], mistakes: Mistakes): void {
+  const { percent, minPerSecond } = retryBudget(inherited.policies.retry);
   if (percent > 0 || minPerSecond > 0) return;
-  const retries = [service.retry, ...(service.routes ?? []).map((route) => route.retry)].map(retryConfig);
+  const inForce = (service.routes ?? []).length === 0 ? [inherited] : [inherited, ...routes];
+  const retries = inForce.map(({ policies }) => retryConfig(policies.retry));
   const most = Math.max(0, ...retries.map((retry) => (retry === null || retry === "off" ? 0 : retry.maxRetries)));
   if (most > 0)
     mistakes.add(
-      [...path, "retry", "budget"],
+      [...pathOf(inherited, "retry"), "budget"],
       `percent and minPerSecond are both 0, which forbids the retries that maxRetries: ${most} asks for`,
     );
+}
+
+function pathOf({ from }: Inherited, name: PolicyName): Path {
+  return from[name] ?? [];
+}
+
+/** `defaults`, then a named policy, then a service, then a route. */
+function closeness(path: Path): number {
+  if (path[0] === "services") return path.includes("routes") ? 3 : 2;
+  return path[0] === "policies" ? 1 : 0;
 }

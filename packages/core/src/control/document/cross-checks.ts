@@ -2,6 +2,7 @@ import { formatDuration } from "../../duration.ts";
 import type { MeshDocument, OutlierDocument, ServiceDocument } from "../../gen/document.ts";
 import { crossCheckRetry } from "./cross-check-retry.ts";
 import { crossCheckRoutes } from "./cross-check-routes.ts";
+import { crossCheckTraffic } from "./cross-check-traffic.ts";
 import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { hostClaims } from "./translate.ts";
@@ -20,9 +21,12 @@ export function crossCheck(document: MeshDocument, mistakes: Mistakes): void {
     checkSubsets(service, path, mistakes);
     checkProtections(service, path, mistakes);
     for (const [subset, own] of Object.entries(service.subsets ?? {})) checkProtections(own, [...path, "subsets", subset], mistakes);
-    crossCheckRetry(service, path, mistakes);
-    crossCheckRoutes(services, name, service, mistakes);
+    crossCheckRoutes(document, name, service, mistakes);
   }
+  checkProtections(document.defaults ?? {}, ["defaults"], mistakes);
+  for (const [name, policy] of Object.entries(document.policies ?? {})) checkProtections(policy, ["policies", name], mistakes);
+  crossCheckRetry(document, mistakes);
+  crossCheckTraffic(document, mistakes);
 }
 
 function checkHostClaims(services: ReadonlyMap<string, ServiceDocument>, mistakes: Mistakes): void {

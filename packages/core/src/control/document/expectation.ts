@@ -1,6 +1,6 @@
 import { formatDuration } from "../../duration.ts";
 import { FORMATS } from "./formats.ts";
-import { type Kind, RETRY_CONDITIONS } from "./kinds.ts";
+import type { Kind } from "./kinds.ts";
 
 /** What a kind allows, in words that complete "expected ...". */
 export function expectation(kind: Kind): string {
@@ -10,6 +10,7 @@ export function expectation(kind: Kind): string {
     case "map":
       return kind.atLeast ? `a mapping with at least ${kind.atLeast} ${kind.key}` : `a mapping of ${kind.key} to ${expectation(kind.of)}`;
     case "list":
+      if (kind.orOne) return `${expectation(kind.of)}, or a list of them`;
       return kind.atLeast ? `a list of at least ${kind.atLeast} of: ${expectation(kind.of)}` : `a list of: ${expectation(kind.of)}`;
     case "string":
       return FORMATS[kind.format].expected;
@@ -27,8 +28,10 @@ export function expectation(kind: Kind): string {
       return `off or ${expectation(kind.or)}`;
     case "either":
       return `${expectation(kind.scalar)}, or ${expectation(kind.object)}`;
-    case "retry-condition":
-      return `one of ${RETRY_CONDITIONS.join(", ")}, or a status from 400 to 599`;
+    case "condition":
+      return `one of ${kind.words.join(", ")}, or a status from ${kind.minStatus} to ${kind.maxStatus}`;
+    case "percent":
+      return "a number from 0 to 100 with at most four decimals";
     case "json":
       return "a value that JSON can say";
     default:

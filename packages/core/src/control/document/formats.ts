@@ -17,7 +17,8 @@ export type FormatName =
   | "method"
   | "path"
   | "path text"
-  | "regex";
+  | "regex"
+  | "substitution";
 
 export interface Format {
   /** Completes "expected ...". */
@@ -127,5 +128,9 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
   method: { expected: "a method in upper case", pattern: /^[!#$%&'*+.^_`|~0-9A-Z-]+$/ },
   path: { expected: 'a path that begins with "/", without query, fragment or space', pattern: /^\/[^\s?#]*$/ },
   "path text": { expected: "part of a path: one or more characters, no query, fragment or space", pattern: /^[^\s?#]+$/ },
+  substitution: {
+    expected: "a replacement: no query, fragment or space; \\0 is the whole match, \\1 to \\9 are groups, \\\\ is a backslash",
+    pattern: /^(?:[^\s?#\\]|\\[0-9\\])*$/,
+  },
   regex: { expected: "a regular expression in RE2 syntax", pattern: /^[\s\S]{1,4096}$/, refuse: regexMistake },
 };

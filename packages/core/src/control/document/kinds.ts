@@ -13,7 +13,8 @@ export type Kind =
   | EnumKind
   | OffKind
   | EitherKind
-  | RetryConditionKind
+  | ConditionKind
+  | PercentKind
   | JsonKind;
 
 /** A mapping with known keys. */
@@ -57,6 +58,8 @@ export interface ListKind {
   readonly kind: "list";
   readonly of: Kind;
   readonly atLeast?: number;
+  /** A list of one may be written as what it holds. */
+  readonly orOne?: true;
 }
 
 export interface StringKind {
@@ -97,16 +100,26 @@ export interface OffKind {
   readonly or: Kind;
 }
 
-/** A scalar, or a mapping that says more. */
+/** Something short, or a mapping that says more. */
 export interface EitherKind {
   readonly kind: "either";
-  readonly scalar: DurationKind;
+  readonly scalar: DurationKind | ListKind;
   readonly object: ObjectKind;
 }
 
-/** A named condition or a status of 400 to 599. */
-export interface RetryConditionKind {
-  readonly kind: "retry-condition";
+/** One of some words, or a status. */
+export interface ConditionKind {
+  readonly kind: "condition";
+  readonly words: readonly string[];
+  readonly minStatus: number;
+  readonly maxStatus: number;
+  /** Beginnings of words of the contract whose behaviour is not built yet. */
+  readonly later?: readonly string[];
+}
+
+/** 0 to 100, with at most four decimals. */
+export interface PercentKind {
+  readonly kind: "percent";
 }
 
 /** Anything that JSON can say. */
@@ -121,6 +134,7 @@ export const offOr = (or: Kind): OffKind => ({ kind: "off", or });
 export const oneOf = (values: readonly (string | number)[], later: readonly string[] = []): EnumKind => ({ kind: "enum", values, later });
 /** At least a millisecond: where waiting for ever is meant, `off` or leaving the key out says so. */
 export const duration: DurationKind = { kind: "duration", minMs: 1 };
+export const percent: PercentKind = { kind: "percent" };
 export const boolean: BooleanKind = { kind: "boolean" };
 
 export const RETRY_CONDITIONS: readonly string[] = [
@@ -132,6 +146,25 @@ export const RETRY_CONDITIONS: readonly string[] = [
   "gateway-error",
   "5xx",
 ];
+
+export const FALLBACK_CONDITIONS: readonly string[] = [
+  "breaker-open",
+  "no-endpoint",
+  "deadline",
+  "overloaded",
+  "connect-failure",
+  "reset",
+  "attempt-timeout",
+  "5xx",
+];
+
+export const retryCondition: ConditionKind = {
+  kind: "condition",
+  words: RETRY_CONDITIONS,
+  minStatus: 400,
+  maxStatus: 599,
+  later: ["grpc:"],
+};
 
 /** The widest count a document may give where nothing else bounds it. */
 export const MANY = 1_000_000;

@@ -11,6 +11,8 @@ const MOST_SUGGESTIONS = 20;
 export class Mistakes {
   readonly problems: Problem[] = [];
   readonly #places: Places;
+  /** What is inherited is checked wherever it is in force, and reported once. */
+  readonly #reported = new Set<string>();
   #errors = 0;
   #suggestions = 0;
 
@@ -48,6 +50,9 @@ export class Mistakes {
     if (this.problems.length >= MOST_PROBLEMS) return;
     const where = this.#places.where(path, of);
     const at = formatPath(path);
+    const mark = `${at} ${message}`;
+    if (this.#reported.has(mark)) return;
+    this.#reported.add(mark);
     this.problems.push({ where, message: where === at ? message : `${at}: ${message}`, severity });
   }
 }

@@ -12,3 +12,10 @@ export function regexMistake(expression: string): string | undefined {
     return error instanceof Error ? error.message : String(error);
   }
 }
+
+/** How many groups an expression has; undefined if RE2 refuses it. */
+export function groupCount(expression: string): number | undefined {
+  if (regexMistake(expression) !== undefined) return undefined;
+  const { RE2JS } = require("re2js") as typeof import("re2js");
+  return RE2JS.compile(expression).groupCount();
+}

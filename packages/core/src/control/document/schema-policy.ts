@@ -1,6 +1,6 @@
 import { formatDuration } from "../../duration.ts";
 import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_OUTLIER, DEFAULT_RETRY, DEFAULT_RETRY_BUDGET } from "../../model/defaults.ts";
-import { duration, type EitherKind, integer, type Key, list, MANY, type ObjectKind, offOr, oneOf, text } from "./kinds.ts";
+import { duration, type EitherKind, integer, type Key, list, MANY, type ObjectKind, offOr, oneOf, retryCondition, text } from "./kinds.ts";
 
 const BREAKER = {
   consecutiveFailures: DEFAULT_BREAKER.consecutiveFailures ?? "off",
@@ -13,15 +13,16 @@ export const timeout: EitherKind = {
   object: {
     kind: "object",
     name: "TimeoutDocument",
-    doc: "Deadlines of a request.",
+    doc: "Deadlines of a request. Written like this, `total` holds for event streams and upgrades too; a duration alone spares them once their head has come.",
     keys: {
       total: {
         doc: "From the call until the last response byte, over all tries.",
         kind: offOr(duration),
         absent: "none; an inherited deadline still applies",
       },
+      head: { doc: "From the call until the response head, over all tries. At most the total.", kind: offOr(duration), default: "off" },
+      idle: { doc: "Between two bytes of the response body; a slow reader's pauses do not count.", kind: offOr(duration), default: "off" },
     },
-    later: ["head", "idle"],
   },
 };
 
@@ -29,7 +30,7 @@ const retryKeys: Readonly<Record<string, Key>> = {
   maxRetries: { doc: "Tries after the first.", kind: integer(0, 10), default: DEFAULT_RETRY.maxRetries },
   on: {
     doc: "What is tried again: conditions and statuses, in one list.",
-    kind: list({ kind: "retry-condition" }, 1),
+    kind: list(retryCondition, 1),
     default: DEFAULT_RETRY.on,
   },
   methods: {
@@ -156,7 +157,11 @@ export const outlier: ObjectKind = {
       kind: integer(1, MANY),
       default: DEFAULT_OUTLIER.consecutiveFailures,
     },
-    interval: { doc: "Between two looks at the ejected.", kind: duration, default: formatDuration(DEFAULT_OUTLIER.intervalMs) },
+    interval: {
+      doc: "For each so long without an ejection, the growth of ejections goes one step back.",
+      kind: duration,
+      default: formatDuration(DEFAULT_OUTLIER.intervalMs),
+    },
     baseEjection: {
       doc: "The first ejection; grows with every further one.",
       kind: duration,

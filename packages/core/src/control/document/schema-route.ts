@@ -1,6 +1,7 @@
-import type { Key, Kind, MapKind, ObjectKind } from "./kinds.ts";
+import type { Key, Kind, ObjectKind } from "./kinds.ts";
 import { boolean, integer, list, MANY, offOr, oneOf, text } from "./kinds.ts";
 import { routeRetry, timeout } from "./schema-policy.ts";
+import { fallback, fault, headerValues, mirrors, respond, use } from "./schema-traffic.ts";
 
 const not: Key = { doc: "Inverts the result.", kind: boolean, default: false };
 const ignoreCase: Key = { doc: "Compares without regard to case.", kind: boolean, default: false };
@@ -37,13 +38,24 @@ const stringMatch: ObjectKind = {
   choice: { of: ["exact", "prefix", "suffix", "regex", "present"], required: true },
 };
 
+const methods: Kind = {
+  kind: "either",
+  scalar: list(text("method"), 1),
+  object: {
+    kind: "object",
+    name: "MethodMatchDocument",
+    doc: "A condition on the method, inverted.",
+    keys: { not: { doc: "None of these.", kind: list(text("method"), 1), required: true } },
+  },
+};
+
 const match: ObjectKind = {
   kind: "object",
   name: "RouteMatchDocument",
   doc: "Which requests take the route: those for which everything given holds.",
   keys: {
     path: { doc: "Condition on the path.", kind: pathMatch, absent: "any" },
-    methods: { doc: "One of these.", kind: list(text("method"), 1), absent: "any" },
+    methods: { doc: "One of these; with `not`, none of these.", kind: methods, absent: "any" },
     headers: {
       doc: "Conditions on headers, by name.",
       kind: { kind: "map", key: "<header>", keyFormat: "header to match", of: stringMatch, foldsCase: true },
@@ -61,8 +73,6 @@ const match: ObjectKind = {
     },
   },
 };
-
-const headerValues: MapKind = { kind: "map", key: "<header>", keyFormat: "header to change", of: text("header value"), foldsCase: true };
 
 const headerEdit: ObjectKind = {
   kind: "object",
@@ -97,32 +107,31 @@ const destination: ObjectKind = {
   },
 };
 
+const regexRewrite: ObjectKind = {
+  kind: "object",
+  name: "RegexRewriteDocument",
+  doc: "Replaces every match in the path, the query left aside.",
+  keys: {
+    pattern: { doc: "What is replaced, in RE2 syntax.", kind: text("regex"), required: true },
+    substitution: { doc: "What is put there.", kind: text("substitution"), required: true },
+  },
+};
+
 const redirect: ObjectKind = {
   kind: "object",
   name: "RedirectDocument",
-  doc: "Answers with a Location; what is not given stays as the caller asked for it, the query always.",
+  doc: "Answers with a Location; what is not given stays as the caller asked for it, the query too.",
   keys: {
     scheme: { doc: "The new scheme.", kind: oneOf(["http", "https"]), absent: "unchanged" },
     host: { doc: "The new host.", kind: text("host"), absent: "unchanged" },
     port: { doc: "The new port.", kind: integer(1, 65_535), absent: "unchanged" },
     path: { doc: "Replaces the whole path.", kind: text("path"), absent: "unchanged" },
     prefix: { doc: "Replaces what the route's prefix match matched.", kind: text("path"), absent: "unchanged" },
+    regex: { doc: "Replaces what an expression matches.", kind: regexRewrite, absent: "unchanged" },
+    stripQuery: { doc: "Leaves the query out.", kind: boolean, default: false },
     status: { doc: "307 and 308 keep method and body.", kind: oneOf([301, 302, 303, 307, 308]), default: 302 },
   },
-  choice: { of: ["path", "prefix"], required: false },
-};
-
-const respond: ObjectKind = {
-  kind: "object",
-  name: "RespondDocument",
-  doc: "Answers without asking anybody.",
-  keys: {
-    status: { doc: "The answer's status.", kind: integer(200, 599), required: true },
-    body: { doc: "The answer's text.", kind: text("text"), absent: "empty" },
-    json: { doc: "The answer as JSON, with its content type.", kind: { kind: "json" }, absent: "empty" },
-    headers: { doc: "The answer's headers.", kind: headerValues, absent: "only the content type" },
-  },
-  choice: { of: ["body", "json"], required: false },
+  choice: { of: ["path", "prefix", "regex"], required: false },
 };
 
 const rewrite: ObjectKind = {
@@ -131,8 +140,11 @@ const rewrite: ObjectKind = {
   doc: "Changes what the endpoint is asked for.",
   keys: {
     prefix: { doc: "Replaces what the route's prefix match matched.", kind: text("path"), absent: "unchanged" },
+    path: { doc: "Replaces the whole path; the query stays.", kind: text("path"), absent: "unchanged" },
+    regex: { doc: "Replaces what an expression matches.", kind: regexRewrite, absent: "unchanged" },
     authority: { doc: "The host header the endpoint sees.", kind: text("authority"), absent: "unchanged" },
   },
+  choice: { of: ["prefix", "path", "regex"], required: false },
 };
 
 export const route: ObjectKind = {
@@ -149,8 +161,15 @@ export const route: ObjectKind = {
     retry: { doc: "Replaces the service's. `off` turns transparent retries off too.", kind: offOr(routeRetry), absent: "the service's" },
     rewrite: { doc: "Path and host as the endpoint sees them.", kind: rewrite, absent: "unchanged" },
     headers: { doc: "Changes to headers.", kind: headers, absent: "unchanged" },
+    fault: { doc: "Makes some requests slow or fail, on purpose. Replaces the service's.", kind: offOr(fault), absent: "the service's" },
+    mirror: { doc: "Sends copies of some requests elsewhere. Replaces the service's.", kind: offOr(mirrors), absent: "the service's" },
+    fallback: { doc: "Answers in place of some failures. Replaces the service's.", kind: offOr(fallback), absent: "the service's" },
+    use: {
+      ...use,
+      doc: "Named policies; what the route says itself wins over them, they over the service's, a later one over an earlier.",
+    },
   },
-  later: ["hedge", "fallback", "fault", "mirror", "use"],
+  later: ["hedge"],
   choice: { of: ["to", "redirect", "respond"], required: false },
 };
 

@@ -1,8 +1,8 @@
-import { formatDuration } from "../../duration.ts";
-import { DEFAULT_CONNECT_TIMEOUT_MS } from "../../model/defaults.ts";
-import { boolean, duration, integer, type Kind, list, type ObjectKind, offOr, oneOf, text } from "./kinds.ts";
-import { balancer, breaker, limits, outlier, serviceRetry, timeout } from "./schema-policy.ts";
+import { boolean, integer, type Kind, list, type ObjectKind, offOr, oneOf, text } from "./kinds.ts";
+import { policy, policyKeys } from "./schema-inherited.ts";
+import { balancer, breaker, limits, outlier } from "./schema-policy.ts";
 import { routes } from "./schema-route.ts";
+import { failure, use, whenEmpty } from "./schema-traffic.ts";
 
 /** The version of the native document that this package reads. */
 export const API_VERSION = "heddle/v1";
@@ -27,10 +27,12 @@ const subset: ObjectKind = {
   doc: "Some of a service's endpoints, with a state of their own. A policy given here replaces the service's as a whole.",
   keys: {
     labels: { doc: "Selects the endpoints that have all of these.", kind: { ...labels, atLeast: 1 }, required: true },
-    balancer: { doc: "How an endpoint is picked.", kind: balancer, absent: "the service's" },
+    balancer: { doc: "How an endpoint is picked.", kind: offOr(balancer), absent: "the service's" },
     outlier: { doc: "Ejects failing endpoints.", kind: offOr(outlier), absent: "the service's" },
     breaker: { doc: "Protects the subset as a whole.", kind: offOr(breaker), absent: "the service's" },
-    limits: { doc: "Bounds what is under way.", kind: limits, absent: "the service's" },
+    limits: { doc: "Bounds what is under way.", kind: offOr(limits), absent: "the service's" },
+    failure: { doc: "Which answers count as failures.", kind: offOr(failure), absent: "the service's" },
+    whenEmpty: { doc: "What happens while no endpoint is known.", kind: offOr(whenEmpty), absent: "the service's" },
   },
 };
 
@@ -51,22 +53,8 @@ const service: ObjectKind = {
       kind: { kind: "map", key: "<subset>", keyFormat: "name", of: subset },
       absent: "none",
     },
-    balancer: { doc: "How an endpoint is picked.", kind: balancer, absent: "its defaults" },
-    connectTimeout: {
-      doc: "Until a connection stands, within the try.",
-      kind: duration,
-      default: formatDuration(DEFAULT_CONNECT_TIMEOUT_MS),
-    },
-    timeout: { doc: "Deadlines of a request; a duration alone is the total.", kind: offOr(timeout), default: "off" },
-    retry: {
-      doc: "What is tried again. `{}` takes every default; `off` turns transparent retries off too.",
-      kind: offOr(serviceRetry),
-      absent:
-        "transparent retries only: nothing was sent, or a reused connection died before a response byte and the request is idempotent",
-    },
-    limits: { doc: "Bounds what is under way.", kind: limits, absent: "its defaults" },
-    breaker: { doc: "Protects the service as a whole. `{}` takes every default.", kind: offOr(breaker), default: "off" },
-    outlier: { doc: "Ejects failing endpoints.", kind: offOr(outlier), absent: "its defaults" },
+    ...policyKeys,
+    use,
     routes: { doc: "The first one that matches is taken; none given: everything to the service itself.", kind: routes, absent: "none" },
     tls: {
       doc: "How its endpoints are spoken to.",
@@ -90,20 +78,7 @@ const service: ObjectKind = {
       absent: "its defaults",
     },
   },
-  later: [
-    "identities",
-    "slowStart",
-    "whenEmpty",
-    "healthCheck",
-    "failure",
-    "layers",
-    "policy",
-    "use",
-    "hedge",
-    "fallback",
-    "fault",
-    "mirror",
-  ],
+  later: ["identities", "slowStart", "healthCheck", "layers", "policy", "hedge"],
 };
 
 /** The native document: the one description that its types, JSON Schema, checks and reference are made from. */
@@ -136,7 +111,13 @@ export const DOCUMENT: ObjectKind = {
       },
       absent: "its defaults",
     },
+    defaults: { doc: "For every service. A key given there replaces it as a whole.", kind: policy, absent: "none" },
+    policies: {
+      doc: "Named once, taken by `use`.",
+      kind: { kind: "map", key: "<policy>", keyFormat: "name", of: policy },
+      absent: "none",
+    },
     services: { doc: "By name.", kind: { kind: "map", key: "<name>", keyFormat: "name", of: service }, absent: "none" },
   },
-  later: ["defaults", "policies", "resources"],
+  later: ["resources"],
 };

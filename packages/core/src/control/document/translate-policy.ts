@@ -8,7 +8,7 @@ import type {
   ServiceRetryDocument,
 } from "../../gen/document.ts";
 import type { BreakerConfig, LimitsConfig, OutlierConfig, RetryBudgetConfig } from "../../model/backend.ts";
-import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_OUTLIER, DEFAULT_RETRY, DEFAULT_RETRY_BUDGET } from "../../model/defaults.ts";
+import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_OUTLIER, DEFAULT_RETRY, DEFAULT_RETRY_BUDGET, UNLIMITED } from "../../model/defaults.ts";
 import type { RetryConfig, TimeoutPolicy } from "../../model/route.ts";
 
 // From what a checked document says, and does not say, to complete settings.
@@ -24,19 +24,23 @@ function unlessOff<T>(value: T | "off" | undefined, absent: T | null): T | null 
 
 export function timeoutPolicy(document: RouteDocument["timeout"]): TimeoutPolicy | null {
   if (document === undefined || document === "off") return null;
-  const total = typeof document === "object" ? document.total : document;
-  return total === undefined || total === "off" ? null : { totalMs: milliseconds(total, 0) };
+  if (typeof document !== "object") return { totalMs: milliseconds(document, 0), headMs: null, idleMs: null, sparesStreams: true };
+  const policy = { totalMs: orOff(document.total), headMs: orOff(document.head), idleMs: orOff(document.idle), sparesStreams: false };
+  return policy.totalMs === null && policy.headMs === null && policy.idleMs === null ? null : policy;
+}
+
+function orOff(value: Duration | "off" | undefined): number | null {
+  return value === undefined || value === "off" ? null : milliseconds(value, 0);
 }
 
 export function retryConfig(document: RouteRetryDocument | "off" | undefined): RetryConfig | "off" | null {
   if (document === undefined) return null;
   if (document === "off") return "off";
-  const { perTryTimeout } = document;
   return {
     maxRetries: document.maxRetries ?? DEFAULT_RETRY.maxRetries,
     on: document.on ?? DEFAULT_RETRY.on,
     methods: document.methods ?? DEFAULT_RETRY.methods,
-    perTryTimeoutMs: perTryTimeout === undefined || perTryTimeout === "off" ? null : milliseconds(perTryTimeout, 0),
+    perTryTimeoutMs: orOff(document.perTryTimeout),
     backoff: {
       baseMs: milliseconds(document.backoff?.base, DEFAULT_RETRY.backoff.baseMs),
       maxMs: milliseconds(document.backoff?.max, DEFAULT_RETRY.backoff.maxMs),
@@ -53,7 +57,8 @@ export function retryBudget(document: ServiceRetryDocument | "off" | undefined):
   };
 }
 
-export function limitsConfig(document: LimitsDocument | undefined): LimitsConfig {
+export function limitsConfig(document: LimitsDocument | "off" | undefined): LimitsConfig {
+  if (document === "off") return UNLIMITED;
   return {
     maxConnections: document?.maxConnections ?? DEFAULT_LIMITS.maxConnections,
     maxPending: document?.maxPending ?? DEFAULT_LIMITS.maxPending,

@@ -4,22 +4,20 @@ import type {
   HeaderOperationsDocument,
   PathMatchDocument,
   RedirectDocument,
-  RespondDocument,
+  RewriteDocument,
   RouteDocument,
   RouteMatchDocument,
-  ServiceDocument,
   StringMatchDocument,
 } from "../../gen/document.ts";
-import type { NamedMatch, PathMatch, RouteMatch, StringMatch } from "../../model/match.ts";
-import type { HeaderEdit, HeaderOperations, Origin, Route, RouteAction, WeightedBackend } from "../../model/route.ts";
+import type { MethodMatch, NamedMatch, PathMatch, RouteMatch, StringMatch } from "../../model/match.ts";
+import type { HeaderEdit, HeaderOperations, Origin, Rewrite, Route, RouteAction, WeightedBackend } from "../../model/route.ts";
+import { type Inherited, originsOf, ROUTE_POLICIES } from "./inherit.ts";
+import { backendName, lowerCaseNames } from "./names.ts";
+import type { Places } from "./places.ts";
 import { retryConfig, timeoutPolicy } from "./translate-policy.ts";
+import { fallbackPolicy, faultPolicy, mirrorPolicies, respondAction } from "./translate-traffic.ts";
 
 const MATCHES_ALL: RouteMatch = { authority: null, path: null, method: null, headers: [], query: [], fraction: null };
-
-/** The name of the backend that stands for a service, or for a subset of it. */
-export function backendName(service: string, subset?: string): string {
-  return subset === undefined ? service : `${service}/${subset}`;
-}
 
 /** Names are unique within a service, written or not: reports and metrics go by them. */
 export function routeName(service: string, route: RouteDocument, index: number): string {
@@ -27,29 +25,36 @@ export function routeName(service: string, route: RouteDocument, index: number):
 }
 
 /** The route of a service that lists none: everything to the service itself. */
-export function defaultRoute(serviceName: string, service: ServiceDocument, origin: Origin): Route {
-  return {
-    name: "default",
-    match: MATCHES_ALL,
-    action: { kind: "forward", to: [{ backend: backendName(serviceName), weight: 1, headers: null }], rewrite: null },
-    timeout: timeoutPolicy(service.timeout),
-    retry: retryConfig(service.retry),
-    headers: null,
-    hashOn: [],
-    origin,
-  };
+export function defaultRoute(serviceName: string, inherited: Inherited, origin: Origin, places: Places): Route {
+  return routeOf("default", serviceName, {}, inherited, origin, places);
 }
 
-export function translateRoute(serviceName: string, service: ServiceDocument, route: RouteDocument, index: number, origin: Origin): Route {
+export function translateRoute(
+  serviceName: string,
+  route: RouteDocument,
+  index: number,
+  inherited: Inherited,
+  origin: Origin,
+  places: Places,
+): Route {
+  return routeOf(routeName(serviceName, route, index), serviceName, route, inherited, origin, places);
+}
+
+function routeOf(name: string, serviceName: string, route: RouteDocument, inherited: Inherited, origin: Origin, places: Places): Route {
+  const { policies } = inherited;
   return {
-    name: routeName(serviceName, route, index),
+    name,
     match: translateMatch(route.match),
     action: translateAction(serviceName, route),
-    timeout: timeoutPolicy(route.timeout ?? service.timeout),
-    retry: retryConfig(route.retry ?? service.retry),
+    timeout: timeoutPolicy(policies.timeout),
+    retry: retryConfig(policies.retry),
     headers: translateHeaders(route.headers),
+    fault: faultPolicy(policies.fault),
+    mirrors: mirrorPolicies(serviceName, policies.mirror),
+    fallback: fallbackPolicy(serviceName, policies.fallback),
     hashOn: [],
     origin,
+    policyFrom: originsOf(inherited, ROUTE_POLICIES, places),
   };
 }
 
@@ -58,7 +63,7 @@ export function translateMatch(match: RouteMatchDocument | undefined): RouteMatc
   return {
     authority: match.authority ? stringMatch(match.authority) : null,
     path: match.path ? pathMatch(match.path) : null,
-    method: match.methods ? { methods: match.methods, not: false } : null,
+    method: match.methods ? methodMatch(match.methods) : null,
     headers: namedMatches(match.headers, (name) => name.toLowerCase()),
     query: namedMatches(match.query, (name) => name),
     fraction: null,
@@ -81,6 +86,10 @@ function stringMatch(match: StringMatchDocument): StringMatch {
   return { kind: "present", value: "", ...flags };
 }
 
+function methodMatch(methods: NonNullable<RouteMatchDocument["methods"]>): MethodMatch {
+  return "not" in methods ? { methods: methods.not, not: true } : { methods, not: false };
+}
+
 function pathMatch(match: PathMatchDocument): PathMatch {
   const flags = { ignoreCase: match.ignoreCase ?? false, not: match.not ?? false };
   if (match.exact !== undefined) return { kind: "exact", value: match.exact, ...flags };
@@ -91,13 +100,16 @@ function pathMatch(match: PathMatchDocument): PathMatch {
 
 function translateAction(serviceName: string, route: RouteDocument): RouteAction {
   if (route.redirect) return translateRedirect(route.redirect);
-  if (route.respond) return translateRespond(route.respond);
-  const { rewrite } = route;
+  if (route.respond) return respondAction(route.respond);
   return {
     kind: "forward",
     to: (route.to ?? [{}]).map((destination) => weightedBackend(serviceName, destination)),
-    rewrite: rewrite ? { prefix: rewrite.prefix ?? null, authority: rewrite.authority ?? null } : null,
+    rewrite: route.rewrite ? translateRewrite(route.rewrite) : null,
   };
+}
+
+function translateRewrite({ prefix, path, regex, authority }: RewriteDocument): Rewrite {
+  return { prefix: prefix ?? null, path: path ?? null, regex: regex ?? null, authority: authority ?? null };
 }
 
 function weightedBackend(serviceName: string, destination: DestinationDocument): WeightedBackend {
@@ -109,28 +121,21 @@ function weightedBackend(serviceName: string, destination: DestinationDocument):
 }
 
 function translateRedirect(redirect: RedirectDocument): RouteAction {
-  const { path, prefix } = redirect;
   return {
     kind: "redirect",
     status: redirect.status ?? 302,
     scheme: redirect.scheme ?? null,
     host: redirect.host?.toLowerCase() ?? null,
     port: redirect.port ?? null,
-    path: path !== undefined ? { kind: "replace", value: path } : prefix !== undefined ? { kind: "prefix", value: prefix } : null,
-    stripQuery: false,
+    path: redirectPath(redirect),
+    stripQuery: redirect.stripQuery ?? false,
   };
 }
 
-function translateRespond(respond: RespondDocument): RouteAction {
-  const body = respond.json !== undefined ? JSON.stringify(respond.json) : (respond.body ?? null);
-  const type = respond.json !== undefined ? "application/json" : "text/plain; charset=utf-8";
-  const headers = lowerCaseNames(respond.headers);
-  return {
-    kind: "respond",
-    status: respond.status,
-    body,
-    headers: body === null || Object.hasOwn(headers, "content-type") ? headers : lowerCaseNames({ "content-type": type, ...headers }),
-  };
+function redirectPath({ path, prefix, regex }: RedirectDocument): Extract<RouteAction, { kind: "redirect" }>["path"] {
+  if (path !== undefined) return { kind: "replace", value: path };
+  if (prefix !== undefined) return { kind: "prefix", value: prefix };
+  return regex === undefined ? null : { kind: "regex", pattern: regex.pattern, value: regex.substitution };
 }
 
 function translateHeaders(operations: HeaderOperationsDocument | undefined): HeaderOperations | null {
@@ -148,11 +153,4 @@ function headerEdit(edit: HeaderEditDocument | undefined): HeaderEdit | null {
   };
   const isEmpty = Object.keys(translated.set).length + Object.keys(translated.add).length + translated.remove.length === 0;
   return isEmpty ? null : translated;
-}
-
-/** No prototype: `__proto__` is a legal header name. */
-function lowerCaseNames(values: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
-  const lower: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(values ?? {})) lower[name.toLowerCase()] = value;
-  return lower;
 }

@@ -1,13 +1,16 @@
-import type { MeshDocument, ServiceDocument } from "../../gen/document.ts";
+import type { BalancerDocument, MeshDocument, ServiceDocument, SubsetDocument } from "../../gen/document.ts";
 import type { Backend } from "../../model/backend.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS } from "../../model/defaults.ts";
 import type { EndpointSet } from "../../model/endpoint-set.ts";
 import type { InboundPolicy } from "../../model/inbound-policy.ts";
 import type { MeshSnapshot } from "../../model/snapshot.ts";
 import type { VirtualHost } from "../../model/virtual-host.ts";
-import { codePlaces, type Path, type Places } from "./places.ts";
+import { BACKEND_POLICIES, type Inherited, originsOf, routePolicies, servicePolicies } from "./inherit.ts";
+import { backendName } from "./names.ts";
+import { codePlaces, formatPath, type Path, type Places } from "./places.ts";
 import { breakerConfig, limitsConfig, milliseconds, outlierConfig, retryBudget } from "./translate-policy.ts";
-import { backendName, defaultRoute, translateRoute } from "./translate-route.ts";
+import { defaultRoute, translateRoute } from "./translate-route.ts";
+import { emptyWaitMs, failureConfig } from "./translate-traffic.ts";
 
 /** From a checked document to the model: each service is one virtual host, one backend, one more per subset, one endpoint set and one inbound policy. */
 export function translateDocument(document: MeshDocument, places: Places = codePlaces("document")): MeshSnapshot {
@@ -18,8 +21,9 @@ export function translateDocument(document: MeshDocument, places: Places = codeP
   const trustHeaders = document.mesh?.trustHeaders ?? false;
   for (const [name, service] of Object.entries(document.services ?? {})) {
     const at = (...steps: Path): string => places.origin(["services", name, ...steps]);
-    virtualHosts.push(virtualHost(name, service, at));
-    for (const backend of backendsOf(name, service, at)) backends.set(backend.name, backend);
+    const inherited = servicePolicies(document, name, service);
+    virtualHosts.push(virtualHost(name, service, { document, inherited, places, at }));
+    for (const backend of backendsOf(name, service, { document, inherited, places, at })) backends.set(backend.name, backend);
     endpointSets.set(name, endpointSet(name, service, at("endpoints")));
     inboundPolicies.set(name, {
       service: name,
@@ -31,17 +35,26 @@ export function translateDocument(document: MeshDocument, places: Places = codeP
   return { virtualHosts, backends, endpointSets, inboundPolicies, enumeratesServices: true, egress: document.mesh?.egress ?? "allow" };
 }
 
-type At = (...steps: Path) => string;
+/** What the parts of one service are translated with. */
+interface Surroundings {
+  readonly document: MeshDocument;
+  readonly inherited: Inherited;
+  readonly places: Places;
+  at(...steps: Path): string;
+}
 
-function virtualHost(name: string, service: ServiceDocument, at: At): VirtualHost {
+function virtualHost(name: string, service: ServiceDocument, { document, inherited, places, at }: Surroundings): VirtualHost {
   const routes = service.routes ?? [];
   return {
     name,
     authorities: hostClaims(name, service),
     routes:
       routes.length === 0
-        ? [defaultRoute(name, service, at())]
-        : routes.map((route, index) => translateRoute(name, service, route, index, at("routes", index))),
+        ? [defaultRoute(name, inherited, at(), places)]
+        : routes.map((route, index) => {
+            const own = routePolicies(document, inherited, route, ["services", name, "routes", index]);
+            return translateRoute(name, route, index, own, at("routes", index), places);
+          }),
     origin: at(),
   };
 }
@@ -51,7 +64,8 @@ export function hostClaims(name: string, service: ServiceDocument): readonly str
   return (service.hosts ?? [name]).map((host) => host.toLowerCase());
 }
 
-function backendsOf(name: string, service: ServiceDocument, at: At): readonly Backend[] {
+function backendsOf(name: string, service: ServiceDocument, { inherited, places, at }: Surroundings): readonly Backend[] {
+  const { policies } = inherited;
   const whole: Backend = {
     name: backendName(name),
     service: name,
@@ -60,28 +74,43 @@ function backendsOf(name: string, service: ServiceDocument, at: At): readonly Ba
     selector: {},
     protocol: service.protocol ?? "http1",
     tls: null,
-    connectTimeoutMs: milliseconds(service.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
-    balancer: { policy: service.balancer?.policy ?? "peak-ewma" },
-    limits: limitsConfig(service.limits),
-    breaker: breakerConfig(service.breaker),
-    outlier: outlierConfig(service.outlier),
-    retryBudget: retryBudget(service.retry),
+    connectTimeoutMs: milliseconds(policies.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
+    balancer: balancerOf(policies.balancer),
+    limits: limitsConfig(policies.limits),
+    breaker: breakerConfig(policies.breaker),
+    outlier: outlierConfig(policies.outlier),
+    retryBudget: retryBudget(policies.retry),
+    failure: failureConfig(policies.failure),
+    emptyWaitMs: emptyWaitMs(policies.whenEmpty),
     origin: at(),
+    policyFrom: originsOf(inherited, BACKEND_POLICIES, places),
   };
-  const subsets = Object.entries(service.subsets ?? {}).map(
-    ([subset, own]): Backend => ({
-      ...whole,
-      name: backendName(name, subset),
-      subset,
-      selector: own.labels,
-      balancer: own.balancer ? { policy: own.balancer.policy ?? "peak-ewma" } : whole.balancer,
-      limits: own.limits ? limitsConfig(own.limits) : whole.limits,
-      breaker: own.breaker ? breakerConfig(own.breaker) : whole.breaker,
-      outlier: own.outlier ? outlierConfig(own.outlier) : whole.outlier,
-      origin: at("subsets", subset),
-    }),
-  );
-  return [whole, ...subsets];
+  return [whole, ...Object.entries(service.subsets ?? {}).map(([subset, own]) => subsetOf(whole, subset, own, places))];
+}
+
+/** What a subset says itself, and the whole service's for the rest. */
+function subsetOf(whole: Backend, subset: string, own: SubsetDocument, places: Places): Backend {
+  const path = ["services", whole.service, "subsets", subset];
+  const given = BACKEND_POLICIES.filter((policy) => own[policy as keyof SubsetDocument] !== undefined);
+  const from = given.map((policy) => [policy, `${places.origin([...path, policy])} (${formatPath([...path, policy])})`]);
+  return {
+    ...whole,
+    name: backendName(whole.service, subset),
+    subset,
+    selector: own.labels,
+    balancer: own.balancer ? balancerOf(own.balancer) : whole.balancer,
+    limits: own.limits ? limitsConfig(own.limits) : whole.limits,
+    breaker: own.breaker ? breakerConfig(own.breaker) : whole.breaker,
+    outlier: own.outlier ? outlierConfig(own.outlier) : whole.outlier,
+    failure: own.failure ? failureConfig(own.failure) : whole.failure,
+    emptyWaitMs: own.whenEmpty ? emptyWaitMs(own.whenEmpty) : whole.emptyWaitMs,
+    origin: places.origin(path),
+    policyFrom: { ...whole.policyFrom, ...Object.fromEntries(from) },
+  };
+}
+
+function balancerOf(balancer: BalancerDocument | "off" | undefined): Backend["balancer"] {
+  return { policy: (balancer === "off" ? undefined : balancer?.policy) ?? "peak-ewma" };
 }
 
 function endpointSet(name: string, service: ServiceDocument, origin: string): EndpointSet {

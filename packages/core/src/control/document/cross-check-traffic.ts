@@ -1,0 +1,80 @@
+import type { FaultDocument, MeshDocument, PolicyDocument, RouteDocument, ServiceDocument } from "../../gen/document.ts";
+import { asList, BACKEND_POLICIES, type Inherited, routePolicies, servicePolicies } from "./inherit.ts";
+import type { Mistakes } from "./mistakes.ts";
+import type { Path } from "./places.ts";
+import { checkTarget, suggestion } from "./targets.ts";
+import { mirrorsOf } from "./translate-traffic.ts";
+
+/** Faults, mirrors and fallbacks wherever they are in force, and names of policies that are used. */
+export function crossCheckTraffic(document: MeshDocument, mistakes: Mistakes): void {
+  for (const [name, service] of Object.entries(document.services ?? {})) {
+    const path = ["services", name];
+    checkUse(document, service.use, [...path, "use"], mistakes);
+    const inherited = servicePolicies(document, name, service);
+    const routes = service.routes ?? [];
+    checkPolicies(document, name, inherited, mistakes);
+    for (const [index, route] of routes.entries()) {
+      const at = [...path, "routes", index];
+      checkUse(document, route.use, [...at, "use"], mistakes);
+      checkRouteUse(document, route, [...at, "use"], mistakes);
+      checkPolicies(document, name, routePolicies(document, inherited, route, at), mistakes);
+    }
+  }
+  checkFault(document.defaults?.fault, ["defaults", "fault"], mistakes);
+  for (const [name, policy] of Object.entries(document.policies ?? {})) checkFault(policy.fault, ["policies", name, "fault"], mistakes);
+}
+
+function checkUse(document: MeshDocument, use: ServiceDocument["use"], path: Path, mistakes: Mistakes): void {
+  const known = Object.keys(document.policies ?? {});
+  for (const [index, name] of asList(use).entries()) {
+    if (known.includes(name)) continue;
+    mistakes.add(Array.isArray(use) ? [...path, index] : path, `no policy is called "${name}"${suggestion(mistakes, name, known)}`);
+  }
+}
+
+/** Nothing may be written that would be ignored: a route has no backend of its own. */
+function checkRouteUse(document: MeshDocument, route: RouteDocument, path: Path, mistakes: Mistakes): void {
+  for (const name of asList(route.use)) {
+    const policy = Object.hasOwn(document.policies ?? {}, name) ? document.policies?.[name] : undefined;
+    const foreign = BACKEND_POLICIES.filter((key) => policy?.[key] !== undefined).map((key) => `"${key}"`);
+    if (typeof policy?.retry === "object" && policy.retry.budget !== undefined) foreign.push('"retry.budget"');
+    if (foreign.length === 0) continue;
+    mistakes.add(path, `the policy "${name}" has ${foreign.join(", ")}, which belongs to a service as a whole and not to a route`);
+  }
+}
+
+function checkPolicies(document: MeshDocument, service: string, { policies, from }: Inherited, mistakes: Mistakes): void {
+  if (from.fault) checkFault(policies.fault, from.fault, mistakes);
+  if (from.mirror) checkMirrors(document, service, policies.mirror, from.mirror, mistakes);
+  if (from.fallback) checkFallback(document, service, policies.fallback, from.fallback, mistakes);
+}
+
+function checkFault(fault: FaultDocument | "off" | undefined, path: Path, mistakes: Mistakes): void {
+  if (typeof fault !== "object" || fault.delay || fault.abort || fault.headers) return;
+  mistakes.add(path, "has neither delay, abort nor headers, and so no fault; none is written `fault: off`");
+}
+
+function checkMirrors(document: MeshDocument, own: string, mirror: PolicyDocument["mirror"], path: Path, mistakes: Mistakes): void {
+  for (const [index, { service, subset }] of mirrorsOf(mirror).entries()) {
+    const at = Array.isArray(mirror) ? [...path, index] : path;
+    if (service === undefined && subset === undefined) mistakes.add(at, "found neither service nor subset: where are the copies to go?");
+    else checkTarget(document, service ?? own, subset, at, mistakes);
+  }
+}
+
+function checkFallback(document: MeshDocument, own: string, fallback: PolicyDocument["fallback"], path: Path, mistakes: Mistakes): void {
+  if (typeof fallback !== "object") return;
+  const { on, respond, service, subset } = fallback;
+  if (respond) {
+    if (subset !== undefined) mistakes.add([...path, "subset"], "has no meaning beside respond, which sends nothing to an endpoint", "key");
+    return;
+  }
+  if (service === undefined && subset === undefined) {
+    mistakes.add(path, "found none of respond, service and subset, expected what to answer");
+    return;
+  }
+  checkTarget(document, service ?? own, subset, path, mistakes);
+  const deadline = (on ?? []).indexOf("deadline");
+  if (deadline >= 0)
+    mistakes.add([...path, "on", deadline], "once the deadline has passed no service can be asked any more; only respond can answer then");
+}

@@ -1,0 +1,43 @@
+import { sleep } from "../cancel.ts";
+import type { Clock } from "../clock.ts";
+import { isTaken } from "../fraction.ts";
+import type { Layer } from "../layer.ts";
+import { headerValue, localResponse, type MeshRequest } from "../message.ts";
+import { MAX_FAULT_DELAY_MS } from "../model/defaults.ts";
+import type { FaultPolicy } from "../model/route.ts";
+import type { Random } from "../random.ts";
+
+/** Envoy's names, believed only where the document allows faults by header. */
+const DELAY_HEADER = "x-envoy-fault-delay-request";
+const ABORT_HEADER = "x-envoy-fault-abort-request";
+
+/**
+ * Makes some requests slow or fail, to see what becomes of them: first the delay, then the abort, as Envoy's fault filter.
+ * Beneath the deadline, which a delay uses up; above the attempts, so that an abort is not retried and no endpoint is blamed.
+ */
+export function fault(policy: FaultPolicy, clock: Clock, random: Random): Layer {
+  return (next) => async (request) => {
+    const delayMs = delayOf(policy, request, random);
+    const status = abortOf(policy, request, random);
+    if (delayMs > 0) await sleep(clock, delayMs, request.cancel);
+    if (status === null) return next(request);
+    const body = request.method === "HEAD" ? null : "fault injected by the mesh\n";
+    return localResponse(status, body, { "content-type": "text/plain", "x-heddle-fault": "abort" });
+  };
+}
+
+function delayOf(policy: FaultPolicy, { headers }: MeshRequest, random: Random): number {
+  const asked = policy.byHeader ? integer(headerValue(headers, DELAY_HEADER)) : null;
+  if (asked !== null) return Math.min(asked, MAX_FAULT_DELAY_MS);
+  return policy.delay !== null && isTaken(policy.delay.fraction, random) ? policy.delay.durationMs : 0;
+}
+
+function abortOf(policy: FaultPolicy, { headers }: MeshRequest, random: Random): number | null {
+  const asked = policy.byHeader ? integer(headerValue(headers, ABORT_HEADER)) : null;
+  if (asked !== null && asked >= 200 && asked <= 599) return asked;
+  return policy.abort !== null && isTaken(policy.abort.fraction, random) ? policy.abort.status : null;
+}
+
+function integer(value: string | undefined): number | null {
+  return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : null;
+}
