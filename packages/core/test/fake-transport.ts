@@ -56,6 +56,7 @@ export function fakeTransport(): FakeTransport {
   const open = ({ address }: ChannelSettings): Channel => {
     const exchanges = new Set<(reason: unknown) => void>();
     let whenIdle: (() => void) | null = null;
+    let closed: Promise<void> | null = null;
     const send = (request: MeshRequest): Promise<MeshResponse> =>
       new Promise((resolve, reject) => {
         sent.push({ address, request });
@@ -82,8 +83,13 @@ export function fakeTransport(): FakeTransport {
       send,
       connections: () => exchanges.size,
       close: () => {
+        if (closed) return closed;
         events.push(`close ${address}`);
-        return exchanges.size === 0 ? Promise.resolve() : new Promise((resolve) => (whenIdle = resolve));
+        closed = new Promise((resolve) => {
+          whenIdle = resolve;
+          if (exchanges.size === 0) resolve();
+        });
+        return closed;
       },
       destroy: (reason) => {
         events.push(`destroy ${address}`);

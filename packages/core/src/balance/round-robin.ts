@@ -14,13 +14,15 @@ const OFFSET = 32_767;
  */
 export class RoundRobin implements Balancer {
   readonly policy: BalancerPolicy = "round-robin";
-  #turn: number;
+  readonly #random: Random;
+  /** NaN until the first pick, which draws it: to explain a decision must draw nothing. */
+  #turn: number = Number.NaN;
   #candidates: readonly EndpointState[] = [];
   /** Weights scaled so that the greatest is 65535; null while all are equal. */
   #strides: Uint16Array | null = null;
 
   constructor(random: Random) {
-    this.#turn = Math.floor(random() * 2 ** 16);
+    this.#random = random;
   }
 
   pick(candidates: readonly EndpointState[], tries: readonly Attempt[]): EndpointState {
@@ -45,6 +47,7 @@ export class RoundRobin implements Balancer {
 
   #prepare(candidates: readonly EndpointState[]): void {
     this.#candidates = candidates;
+    if (Number.isNaN(this.#turn)) this.#turn = Math.floor(this.#random() * 2 ** 16);
     let greatest = 0;
     for (const { endpoint } of candidates) greatest = Math.max(greatest, endpoint.weight);
     const isEven = candidates.every(({ endpoint }) => endpoint.weight === greatest);

@@ -158,3 +158,11 @@ test("destroy cuts what is in flight, also on channels that were closing", async
   await expect(one).rejects.toMatchObject({ kind: "reset" });
   await expect(other).rejects.toMatchObject({ kind: "reset" });
 });
+
+test("nothing is opened once everything was destroyed: a lease that is left refuses", async () => {
+  const { all, transport } = channels();
+  const lease = all.lease(settingsOf());
+  all.destroy(new Error("the mesh was closed"));
+  await expect(lease.channel(0).send(tryOf())).rejects.toMatchObject({ code: "closed" });
+  expect(transport.events).toEqual([]);
+});

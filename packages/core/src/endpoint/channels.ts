@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
 import type { Channel, ChannelSettings, Transport } from "../transport.ts";
 
 /** Unused this long, a channel is closed; the next request opens a new one. */
@@ -16,6 +17,14 @@ export interface ChannelLease {
   release(): void;
 }
 
+/** What a request gets that was between two tries when everything was destroyed. */
+const CLOSED: Channel = {
+  send: ({ method, authority }) => Promise.reject(new MeshError("closed", `${method} ${authority}: the mesh was closed`)),
+  connections: () => 0,
+  close: () => Promise.resolve(),
+  destroy() {},
+};
+
 interface Entry {
   readonly settings: ChannelSettings;
   channel: Channel | null;
@@ -32,6 +41,7 @@ export class Channels {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #closing = new Set<Channel>();
+  #isDestroyed = false;
 
   constructor(transport: Transport, clock: Clock) {
     this.#transport = transport;
@@ -54,6 +64,7 @@ export class Channels {
     return {
       settings: entry.settings,
       channel: (now) => {
+        if (this.#isDestroyed) return CLOSED;
         entry.usedAt = now;
         entry.channel ??= this.#transport.open(entry.settings);
         return entry.channel;
@@ -106,7 +117,9 @@ export class Channels {
     await Promise.allSettled([...this.#closing].map((channel) => channel.close()));
   }
 
+  /** Cuts everything; nothing is opened any more. */
   destroy(reason: Error): void {
+    this.#isDestroyed = true;
     for (const entry of this.#entries.values()) if (entry.channel) this.#closing.add(entry.channel);
     this.#entries.clear();
     for (const channel of this.#closing) channel.destroy(reason);
