@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, request as httpRequest, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureHttp2 } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { context } from "@heddle/core";
+import { context, type Layer, localResponse, MeshError } from "@heddle/core";
 import { meshMiddleware } from "@heddle/express-adapter";
 import { attach, listen } from "@heddle/http";
 import express, { type Express, type Request, type Response } from "express";
@@ -311,4 +311,95 @@ test("the pattern of a route stays bounded where routers are mounted on paramete
   await expect.poll(() => mesh.routes.length).toBe(150);
   expect(new Set(mesh.routes).size).toBe(101);
   expect(mesh.routes.at(-1)).toBe("*/items");
+});
+
+const denyAll: Layer = () => async () => localResponse(403, "denied", { "x-why": ["one", "two"] });
+
+test.each(Object.entries(combinations))("a layer that denies all stops a request, a WebSocket and a CONNECT: %s", async (name, serve) => {
+  const mesh = servingMesh({ layers: [denyAll] });
+  const url = await serve(mesh, appWith(mesh));
+  const isCovered = name !== "middleware alone";
+  const server = open.at(-1) as Server;
+  let calls = 0;
+  for (const event of ["upgrade", "connect"]) server.on(event, () => calls++);
+  const reply = await fetch(`${url}/api/item`);
+  expect([reply.status, await reply.text()]).toEqual([403, "denied"]);
+  const upgrade = await rawClient(portOf(url));
+  upgrade.write(get("/room", ["connection: upgrade", "upgrade: websocket"]));
+  const refusal = await upgrade.ended();
+  expect(refusal).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
+  if (isCovered) expect(refusal).toMatch(/x-why: one\r\nx-why: two\r\n.*\r\n\r\ndenied$/s);
+  const tunnel = await rawClient(portOf(url));
+  tunnel.write("CONNECT reviews:80 HTTP/1.1\r\nhost: reviews:80\r\n\r\n");
+  expect(await tunnel.ended()).toMatch(/^HTTP\/1\.1 403 /);
+  expect([calls, mesh.runs, mesh.problems.length]).toEqual([0, isCovered ? 3 : 1, isCovered ? 0 : 2]);
+});
+
+test("what the middleware refuses blindly is let through again once a listener covers the server", async () => {
+  const mesh = servingMesh({ layers: [(next) => (request) => next(request)] });
+  const server = createServer(appWith(mesh));
+  const url = await start(server);
+  server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+  const upgrade = async () => {
+    const client = await rawClient(portOf(url));
+    client.write(get("/room", ["connection: upgrade", "upgrade: echo"]));
+    return (await client.ended()).slice(0, 12);
+  };
+  await fetch(`${url}/api/item`);
+  expect(await upgrade()).toBe("HTTP/1.1 403");
+  attach(mesh, server);
+  expect(await upgrade()).toBe("HTTP/1.1 101");
+});
+
+test("a layer that rejects with a MeshError refuses with its status and code", async () => {
+  const refuse: Layer = () => async () => {
+    throw new MeshError("overloaded", "too much");
+  };
+  const mesh = servingMesh({ layers: [refuse] });
+  const server = createServer(appWith(mesh));
+  attach(mesh, server);
+  const reply = await fetch(await start(server));
+  expect([reply.status, reply.headers.get("x-heddle-error")]).toEqual([503, "overloaded"]);
+  expect(mesh.problems).toEqual([]);
+});
+
+test.each<[string, Layer]>([
+  [
+    "throws",
+    () => () => {
+      throw new Error("broken");
+    },
+  ],
+  ["rejects", () => () => Promise.reject(new Error("broken"))],
+])("a layer that %s gives 500, ends the exchange and is reported, for requests and upgrades", async (_how, layer) => {
+  const mesh = servingMesh({ layers: [layer] });
+  const server = createServer(appWith(mesh));
+  attach(mesh, server);
+  server.on("upgrade", () => {});
+  const url = await start(server);
+  expect((await fetch(url)).status).toBe(500);
+  const client = await rawClient(portOf(url));
+  client.write(get("/", ["connection: upgrade", "upgrade: echo"]));
+  expect(await client.ended()).toBe("");
+  expect(mesh.inFlight.count).toBe(0);
+  expect(mesh.problems[0]).toMatchObject({ where: "inbound layers", message: expect.stringMatching(/a layer failed: broken$/) });
+  expect(mesh.problems).toHaveLength(2);
+});
+
+test("a layer sees the answer of the application: status, headers however they were written, and its end", async () => {
+  const seen: unknown[] = [];
+  const watching: Layer = (next) => async (request) => {
+    const reply = await next(request);
+    seen.push([reply.status, reply.headers["x-set"], reply.headers["x-written"]]);
+    reply.body.whenEnd((error) => seen.push(error));
+    return reply;
+  };
+  const mesh = servingMesh({ layers: [watching] });
+  const server = createServer((_request, response) => {
+    response.setHeader("x-set", "1");
+    response.writeHead(201, { "X-Written": "2" }).end("ok");
+  });
+  attach(mesh, server);
+  await (await fetch(await start(server))).text();
+  await expect.poll(() => seen).toEqual([[201, "1", "2"], null]);
 });

@@ -1,4 +1,4 @@
-import { type Closing, Deadlines, type Problem, systemClock } from "@heddle/core";
+import { type Closing, Deadlines, type Problem, systemClock, type UserLayer } from "@heddle/core";
 import type { ServingMesh } from "@heddle/http";
 import { composeInbound } from "../../packages/core/src/inbound.ts";
 import type { Layer } from "../../packages/core/src/layer.ts";
@@ -10,7 +10,7 @@ export interface ServingFacts {
   readonly isReady?: () => boolean;
   readonly because?: readonly string[];
   readonly hasService?: boolean;
-  readonly layers?: readonly Layer[];
+  readonly layers?: readonly UserLayer["layer"][];
   /** Each request waits for this before the stack looks at it. */
   readonly gate?: Promise<void>;
 }
@@ -64,7 +64,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
       accessLog: record,
       metrics: null,
       span: null,
-      layers: facts.layers ?? [],
+      layers: (facts.layers ?? []) as readonly unknown[] as readonly Layer[],
       inFlight,
     }) as unknown as ServingMesh["inbound"],
     isGuarded: (facts.layers ?? []).length > 0,

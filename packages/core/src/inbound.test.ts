@@ -4,6 +4,7 @@ import { answering, inboundPolicy, inboundStack } from "../../../test/inbound/in
 import { currentScope, type Scope } from "./context.ts";
 import { context, liftDeadline } from "./inbound-call.ts";
 import { EXPECTED_TIMEOUT_HEADER, parseExpectedTimeout } from "./inbound-deadline.ts";
+import type { Layer } from "./layer.ts";
 import { PushBody } from "./push-body.ts";
 
 const trusting = inboundPolicy({ trustHeaders: true });
@@ -256,4 +257,38 @@ test("a request that names no application is a mistake of its listener", async (
   const started = stack.start();
   started.request.context.app = null;
   await expect(stack.serve(started)).rejects.toThrow(TypeError);
+});
+
+test("layers of the user's own run below log and readiness, in the scope of the request, and may refuse", async () => {
+  const calls: string[] = [];
+  const named =
+    (name: string): Layer =>
+    (next) =>
+    (request) => {
+      calls.push(context() === undefined ? `${name} out of scope` : name);
+      return next(request);
+    };
+  const refuse: Layer = () => async () => ({ status: 403, headers: {}, body: PushBody.of(null) });
+  const stack = inboundStack({ accessLog: named("log"), layers: [named("first"), named("second"), refuse] });
+  const app = async () => {
+    calls.push("application");
+    return answering()();
+  };
+  expect((await stack.serve(stack.start({ app }))).status).toBe(403);
+  expect(calls).toEqual(["log", "first", "second"]);
+  const unready = inboundStack({ isReady: () => false, layers: [named("layer")] });
+  expect((await unready.serve(unready.start())).status).toBe(503);
+  expect(calls).not.toContain("layer");
+});
+
+test("a layer that throws, before it was asked to wait for anything, leaves nothing counted", async () => {
+  const stack = inboundStack({
+    layers: [
+      () => () => {
+        throw new Error("broken");
+      },
+    ],
+  });
+  await expect(stack.serve(stack.start())).rejects.toThrow("broken");
+  expect(stack.inFlight.count).toBe(0);
 });

@@ -16,6 +16,7 @@ export type MeshPlugin = (instance: object, options: object, done: (error?: Erro
 
 interface Instance {
   readonly server: Server;
+  hasRequestDecorator(name: string): boolean;
   decorateRequest(name: string, property: { readonly getter: (this: FastifyRequest) => InboundRequestContext | undefined }): void;
   addHook(name: "onRequest", hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): void;
   addHook(name: "onClose", hook: (instance: object, done: () => void) => void): void;
@@ -57,11 +58,13 @@ function register(mesh: ServingMesh, instance: Instance): void {
   // The server is not ours to close: only what is in flight here is waited for, and cut at the limit.
   const unregister = mesh.onClose({ drain: () => {}, close: () => serving.close(), destroy: () => serving.destroy() });
   guardUpgrades(mesh, instance.server);
-  instance.decorateRequest("mesh", {
-    getter() {
-      return inboundOf(this.raw);
-    },
-  });
+  if (!instance.hasRequestDecorator("mesh")) {
+    instance.decorateRequest("mesh", {
+      getter() {
+        return inboundOf(this.raw);
+      },
+    });
+  }
   instance.addHook("onRequest", (request, reply, done) => {
     const pattern = request.routeOptions.url;
     if (pattern !== undefined) markRoute(request.raw, pattern);

@@ -41,6 +41,7 @@ async function listenFastify(mesh: ServingMesh, app: FastifyApp, options: Listen
   const attachment = attach(mesh, server, healthOf(options));
   // Registered after the server, so closed after it: Fastify refuses every request from the moment it begins to close.
   const unregister = mesh.onClose({ drain: () => {}, close: async () => void (await app.close()), destroy: () => {} });
+  server.once("close", unregister);
   const close = async () => {
     await attachment.close();
     await app.close();
