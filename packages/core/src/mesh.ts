@@ -235,157 +235,16 @@ class RunningMesh implements Mesh {
   }
 
   report(reply: unknown): Report | undefined {
-  explain(request: ExplainRequest): Explanation;
-  inspect(): Inspection;
-  health(): Health;
-  /** Tells `onProblem`, once for each. */
-  reportProblem(problem: Problem): void;
-
-  /**
-   * The only way down: readiness fails and callers are told, serving goes on for `drain` (default 0), requests in flight finish within
-   * `limit` (default 10 s), then everything is cut. Frees every timer, socket and listener. Idempotent.
-   */
-  close(options?: { readonly drain?: Duration; readonly limit?: Duration }): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-const DEFAULT_CLOSE_LIMIT_MS = 10_000;
-/** How often channels are looked at that nothing may use any more. */
-const SWEEP_MS = 60_000;
-
-/** Starts a mesh. It begins to watch its source at once; `ready()` tells when it can be used. */
-export function createMesh(options: MeshOptions): Mesh {
-  return new RunningMesh(options);
-}
-
-class RunningMesh implements Mesh {
-  readonly serviceName: string | undefined;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly deadlines: Deadlines;
-  readonly inbound: Handler;
-  readonly isGuarded: boolean;
-  isDraining = false;
-  readonly #options: MeshOptions;
-  readonly #problems: Problems;
-  readonly #store = new SnapshotStore();
-  readonly #channels: Channels;
-  readonly #dataPlane: DataPlane;
-  readonly #sources: WatchedSources;
-  readonly #metrics: Metrics;
-  readonly #log: AccessLog | null;
-  readonly #inboundInFlight = { count: 0 };
-  readonly #closings = new Set<Closing>();
-  readonly #waiting = new Set<() => void>();
-  #closed: Promise<void> | null = null;
-  #isClosed = false;
-
-  constructor(options: MeshOptions) {
-    this.#options = options;
-    this.serviceName = options.service;
-    this.clock = options.clock ?? systemClock;
-    this.random = options.random ?? systemRandom;
-    this.deadlines = new Deadlines(this.clock);
-    this.#problems = new Problems(options.onProblem ?? writeProblem);
-    const warn = (message: string) => this.#problems.report({ where: "telemetry", message, severity: "warning" });
-    this.#metrics = createMetrics(this.clock, warn);
-    this.#log = accessLog(options.accessLog ?? false, { clock: this.clock, warn });
-    this.#channels = new Channels(options.transport, this.clock);
-    this.#dataPlane = new DataPlane(this.#store.current, {
-      clock: this.clock,
-      random: this.random,
-      channels: this.#channels,
-      outbound: {
-        clock: this.clock,
-        deadlines: this.deadlines,
-        random: this.random,
-        accessLog: this.#log?.layer("outbound") ?? null,
-        metrics: this.#metrics.layer("outbound"),
-        span: clientSpan({ warn }),
-      },
-    });
-    const inboundLayers = layersAt("inbound", options.layers ?? []);
-    this.isGuarded = inboundLayers.length > 0;
-    this.inbound = composeInbound({
-      clock: this.clock,
-      policy: () => (this.serviceName === undefined ? null : (this.#store.current.inboundPolicies.get(this.serviceName) ?? null)),
-      isReady: () => this.#isReady(),
-      accessLog: this.#log?.layer("inbound") ?? null,
-      metrics: this.#metrics.layer("inbound"),
-      span: serverSpan({ warn }),
-      layers: inboundLayers,
-      inFlight: this.#inboundInFlight,
-    });
-    this.#sweepLater();
-    this.#sources = new WatchedSources(options.config, {
-      clock: this.clock,
-      random: this.random,
-      store: this.#store,
-      problems: this.#problems,
-      resolve: options.resolve ?? nodeResolve(),
-      applied: () => this.#applied(),
-    });
-  }
-
-  get egress(): "allow" | "deny" {
-    return this.#store.current.egress;
-  }
-
-  ready(): Promise<void> {
-    if (this.#isReady()) return this.#requireDefined();
-    const timeoutMs = durationMs(this.#options.startTimeout ?? DEFAULT_START_TIMEOUT_MS, "startTimeout");
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        this.#waiting.delete(settle);
-        this.clock.clearTimer(timer);
-        if (this.#isReady()) this.#requireDefined().then(resolve, reject);
-        else reject(this.#notReady(timeoutMs));
-      };
-      const timer = this.clock.setTimer(timeoutMs, settle);
-      this.#waiting.add(settle);
-    });
-  }
-
-  virtualHost(authority: string): Handler | null {
-    const handler = this.#dataPlane.handler(authority);
-    return handler !== null && this.#isClosed ? refuseClosed : handler;
-  }
-
-  startRequest(init: RequestInit): MeshRequest {
-    return startOutbound(init, this.clock);
-  }
-
-  send(init: RequestInit): Promise<MeshResponse> {
-    const handler = this.virtualHost(init.authority);
-    if (handler) return handler(startOutbound(init, this.clock));
-    return Promise.reject(
-      new MeshError("unknown_service", `${init.method} ${init.scheme}://${init.authority}: no service claims this host`),
-    );
-  }
-
-  assertServing(): void {
-    if (this.serviceName === undefined) {
-      throw new TypeError("this mesh cannot serve: it has no service (give joinMesh `service`, or set HEDDLE_SERVICE)");
+    let current = reply;
+    // Causes may go round in a circle.
+    for (let depth = 0; depth < 16 && typeof current === "object" && current !== null; depth++) {
+      const { report, cause, headers } = current as { report?: Report; cause?: unknown; headers?: unknown };
+      const context = contextOf(current) ?? contextOf(headers);
+      if (context) return reportOf(context);
+      if (report !== undefined) return report;
+      current = cause;
     }
-    const undefinedBecause = this.#isReady() ? this.#undefinedBecause() : null;
-    if (undefinedBecause !== null) throw new TypeError(`this mesh cannot serve: ${undefinedBecause}`);
-  }
-
-  onClose(closing: Closing): () => void {
-    this.#closings.add(closing);
-    if (this.isDraining) closing.drain();
-    return () => this.#closings.delete(closing);
-  }
-
-  remember(object: object, context: RequestContext): void {
-    rememberContext(object, context);
-  }
-
-  report(reply: unknown): Report | undefined {
-    if (typeof reply !== "object" || reply === null) return undefined;
-    const { report, cause, headers } = reply as { report?: Report; cause?: unknown; headers?: unknown };
-    const context = contextOf(reply) ?? contextOf(headers);
-    return context ? reportOf(context) : (report ?? this.report(cause));
+    return undefined;
   }
 
   explain(request: ExplainRequest): Explanation {
