@@ -67,7 +67,7 @@ function readEnvironment(env: Environment): ReadEnvironment {
   }
   const services: Record<string, object> = Object.create(null);
   for (const [name, given] of variables) services[name] = { endpoints: given.map(({ address }) => ({ address })) };
-  const own = env["HEDDLE_SERVICE"];
+  const own = env.HEDDLE_SERVICE;
   if (own) services[own] ??= {};
   const variable = ([section, name, , index]: Path): string => {
     const given = section === "services" ? variables.get(String(name)) : undefined;

@@ -197,7 +197,8 @@ function model(documents: readonly (Written | undefined)[]): Record<string, Reco
         delete merged[service];
         continue;
       }
-      const own = (merged[service] ??= {});
+      const own: Record<string, unknown> = merged[service] ?? {};
+      merged[service] = own;
       for (const [key, value] of Object.entries(parts)) {
         if (value === null) delete own[key];
         else own[key] = value;

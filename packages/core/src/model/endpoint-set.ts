@@ -7,7 +7,7 @@ export interface Locality {
 }
 
 export interface Endpoint {
-  /** `host:port`, `[v6]:port` or `unix:/path`. */
+  /** `host:port`, `[v6]:port` or `unix:/path`. A source may also say `dns:name:port`, or `dns:_service._proto.name` for SRV: it is resolved before use. */
   readonly address: string;
   /** 1 to 65535; relative to the others. */
   readonly weight: number;

@@ -85,7 +85,7 @@ test("reports every mistake at once, with what was found and what was expected",
     'mesh.trustHeaders: found "yes", expected true or false',
     'services.reviews.timeout: found "soon", expected a duration from 1ms to 24h, such as 250ms, 2s or 1m30s',
     "services.reviews.retry.maxRetries: found -1, expected an integer from 0 to 10",
-    "services.reviews.endpoints: found a mapping, expected a list of: a mapping with address, labels, weight",
+    "services.reviews.endpoints: found a mapping, expected a list of: a mapping with address, dns, unix, labels, weight",
     "services.reviews.limits.maxPending: found 1.5, expected an integer from 0 to 1000000",
   ]);
 });
@@ -105,7 +105,7 @@ test.each([
   [reviews({ balancer: { policy: "custom:mine" } }), 'services.reviews.balancer.policy: "custom:mine" is not built in this version'],
   [reviews({ tls: { mode: "mutual" } }), 'services.reviews.tls.mode: "mutual" is not built in this version'],
   [reviews({ inbound: { mtls: "strict" } }), 'services.reviews.inbound.mtls: "strict" is not built in this version'],
-  [reviews({ endpoints: [{ dns: "a:1" }] }), 'services.reviews.endpoints[0].dns: "dns" is not built in this version'],
+  [reviews({ endpoints: [{ address: "a:1", zone: "a" }] }), 'services.reviews.endpoints[0].zone: "zone" is not built in this version'],
   [reviews({ routes: [{ hedge: {} }] }), 'services.reviews.routes[0].hedge: "hedge" is not built in this version'],
   [reviews({ failure: { grpc: [] } }), 'services.reviews.failure.grpc: "grpc" is not built in this version'],
   [reviews({ retry: { on: ["grpc:unavailable"] } }), 'services.reviews.retry.on[0]: "grpc:unavailable" is not built in this version'],
@@ -194,4 +194,27 @@ test.each([
   const problems = problemsOf(value);
   expect(problems).toHaveLength(1);
   expect(problems[0]?.toLowerCase()).toContain(word.toLowerCase());
+});
+
+test("an endpoint is one of address, dns and unix", () => {
+  const endpoints = (...given: readonly object[]) => problemsOf(reviews({ endpoints: given }));
+  expect(endpoints({ dns: "reviews.internal:9080" }, { dns: "_http._tcp.reviews.internal" }, { unix: "/run/reviews.sock" })).toEqual([]);
+  expect(endpoints({}, { dns: "a:1", unix: "/a" })).toEqual([
+    expect.stringContaining("endpoints[0]: found none of its keys address, dns, unix, expected one of them"),
+    expect.stringContaining("found dns and unix, expected only one of them"),
+  ]);
+  expect(endpoints({ dns: "reviews.internal" }, { dns: "_http._tcp.a:80" }, { dns: "_http.a" }, { dns: "127.0.0.1:80" })).toEqual([
+    expect.stringContaining("the port is missing"),
+    expect.stringContaining("the port of an SRV name is in its records"),
+    expect.stringContaining("an SRV name is _service._proto.name"),
+    expect.stringContaining("this is an address already"),
+  ]);
+  expect(endpoints({ unix: "run/a.sock" }, { unix: `/${"x".repeat(107)}` }, { address: "unix:/run/a.sock" })).toEqual([
+    expect.stringContaining("expected an absolute path of at most 107 bytes"),
+    expect.stringContaining("it has 108 bytes"),
+    expect.stringContaining("a unix socket is an endpoint { unix: /path }"),
+  ]);
+  expect(endpoints({ unix: "/a" }, { unix: "/a" })).toEqual([
+    expect.stringContaining("endpoints[1].unix: the address unix:/a is listed twice"),
+  ]);
 });

@@ -1,9 +1,10 @@
 import { formatDuration } from "../../duration.ts";
-import type { MeshDocument, OutlierDocument, ServiceDocument } from "../../gen/document.ts";
+import type { EndpointDocument, MeshDocument, OutlierDocument, ServiceDocument } from "../../gen/document.ts";
 import { crossCheckRetry } from "./cross-check-retry.ts";
 import { crossCheckRoutes } from "./cross-check-routes.ts";
 import { crossCheckTraffic } from "./cross-check-traffic.ts";
 import type { Mistakes } from "./mistakes.ts";
+import { endpointAddress } from "./names.ts";
 import type { Path } from "./places.ts";
 import { hostClaims } from "./translate.ts";
 import { outlierConfig } from "./translate-policy.ts";
@@ -46,12 +47,17 @@ function checkHostClaims(services: ReadonlyMap<string, ServiceDocument>, mistake
 function checkEndpoints(service: ServiceDocument, path: Path, mistakes: Mistakes): void {
   const seen = new Map<string, number>();
   for (const [index, endpoint] of (service.endpoints ?? []).entries()) {
-    const address = endpoint.address?.toLowerCase();
+    const address = endpointAddress(endpoint);
     if (address === undefined) continue;
     const first = seen.get(address);
     if (first === undefined) seen.set(address, index);
-    else mistakes.add([...path, "endpoints", index, "address"], `the address ${address} is listed twice, first as endpoints[${first}]`);
+    else
+      mistakes.add([...path, "endpoints", index, kindOf(endpoint)], `the address ${address} is listed twice, first as endpoints[${first}]`);
   }
+}
+
+function kindOf({ dns, unix }: EndpointDocument): keyof EndpointDocument {
+  return dns !== undefined ? "dns" : unix !== undefined ? "unix" : "address";
 }
 
 function checkSubsets(service: ServiceDocument, path: Path, mistakes: Mistakes): void {

@@ -7,6 +7,8 @@ export type FormatName =
   | "route name"
   | "label"
   | "address"
+  | "dns name"
+  | "socket path"
   | "host claim"
   | "authority"
   | "host"
@@ -73,11 +75,30 @@ function isHost(host: string): boolean {
 }
 
 function refuseAddress(value: string): string | undefined {
-  if (value.startsWith("unix:")) return "unix sockets are not built in this version";
+  if (value.startsWith("unix:")) return "a unix socket is an endpoint { unix: /path }";
+  if (value.startsWith("dns:")) return "a name to look up is an endpoint { dns: name }";
   if (value.includes("://")) return "an address has no scheme";
   const split = splitAuthority(value);
   if (split) return split.port === null ? "the port is missing" : undefined;
   return isIPv6(value) ? "an IPv6 address stands in brackets" : "";
+}
+
+/** SRV names bring their port (RFC 2782); other names need one. */
+function refuseDnsName(value: string): string | undefined {
+  const split = splitAuthority(value);
+  if (!split) return "";
+  if (/^_[^.]+\._[^.]+\.[^.]/.test(split.host)) return split.port === null ? undefined : "the port of an SRV name is in its records";
+  if (split.host.startsWith("_")) return "an SRV name is _service._proto.name";
+  if (split.host.startsWith("[") || isIPv4(split.host)) return "this is an address already, and stands under `address`";
+  return split.port === null ? "the port is missing" : undefined;
+}
+
+/** What fits into sun_path of Linux, with its terminator. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+function refuseSocketPath(value: string): string | undefined {
+  const bytes = Buffer.byteLength(value);
+  return bytes > MAX_SOCKET_PATH_BYTES ? `it has ${bytes} bytes` : undefined;
 }
 
 function refuseHostClaim(value: string): string | undefined {
@@ -103,6 +124,12 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
   "route name": { expected: "a name of 1 to 128 printable characters", pattern: /^[\x20-\x7e]{1,128}$/ },
   label: { expected: "a string of at most 256 printable characters", pattern: /^\P{Cc}{0,256}$/u },
   address: { expected: "host:port, or [v6]:port, with a port of 1 to 65535", pattern: /^[^\s@]+$/, refuse: refuseAddress },
+  "dns name": { expected: "name:port, or _service._proto.name for SRV", pattern: /^[^\s@/]+$/, refuse: refuseDnsName },
+  "socket path": {
+    expected: `an absolute path of at most ${MAX_SOCKET_PATH_BYTES} bytes`,
+    pattern: /^\/\P{Cc}+$/u,
+    refuse: refuseSocketPath,
+  },
   "host claim": { expected: "host, host:port, *.suffix or *", pattern: /^[^\s/@]+$/, refuse: refuseHostClaim },
   authority: {
     expected: "host or host:port",

@@ -12,13 +12,20 @@ const labels: Kind = { kind: "map", key: "<label>", keyFormat: "label", of: text
 const endpoint: ObjectKind = {
   kind: "object",
   name: "EndpointDocument",
-  doc: "One process of a service.",
+  doc: "One process of a service, or with `dns` as many as a name leads to.",
   keys: {
-    address: { doc: "Where it listens.", kind: text("address"), required: true },
+    address: { doc: "Where it listens.", kind: text("address"), absent: "`dns` or `unix` says it" },
+    dns: {
+      doc: "A name of which every A and AAAA answer is an endpoint; or `_service._proto.name`, whose SRV records give ports and weights (only those of the lowest priority are used).",
+      kind: text("dns name"),
+      absent: "`address` or `unix` says it",
+    },
+    unix: { doc: "The path of the unix socket it listens on.", kind: text("socket path"), absent: "`address` or `dns` says it" },
     labels: { doc: "What subsets select by.", kind: labels, absent: "none" },
     weight: { doc: "Share relative to the other endpoints.", kind: integer(1, 65_535), default: 1 },
   },
-  later: ["dns", "unix", "zone", "region", "priority", "health"],
+  later: ["zone", "region", "priority", "health"],
+  choice: { of: ["address", "dns", "unix"], required: true },
 };
 
 const subset: ObjectKind = {

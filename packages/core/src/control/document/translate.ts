@@ -1,12 +1,12 @@
 import type { BalancerDocument, MeshDocument, ServiceDocument, SubsetDocument } from "../../gen/document.ts";
 import type { Backend } from "../../model/backend.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS } from "../../model/defaults.ts";
-import type { EndpointSet } from "../../model/endpoint-set.ts";
+import type { Endpoint, EndpointSet } from "../../model/endpoint-set.ts";
 import type { InboundPolicy } from "../../model/inbound-policy.ts";
 import type { MeshSnapshot } from "../../model/snapshot.ts";
 import type { VirtualHost } from "../../model/virtual-host.ts";
 import { BACKEND_POLICIES, type Inherited, originsOf, routePolicies, servicePolicies } from "./inherit.ts";
-import { backendName } from "./names.ts";
+import { backendName, endpointAddress } from "./names.ts";
 import { codePlaces, formatPath, type Path, type Places } from "./places.ts";
 import { breakerConfig, limitsConfig, milliseconds, outlierConfig, retryBudget } from "./translate-policy.ts";
 import { defaultRoute, translateRoute } from "./translate-route.ts";
@@ -114,17 +114,11 @@ function balancerOf(balancer: BalancerDocument | "off" | undefined): Backend["ba
 }
 
 function endpointSet(name: string, service: ServiceDocument, origin: string): EndpointSet {
-  return {
-    name,
-    endpoints: (service.endpoints ?? []).map((endpoint) => ({
-      address: endpoint.address.toLowerCase(),
-      weight: endpoint.weight ?? 1,
-      labels: endpoint.labels ?? {},
-      locality: null,
-      priority: 0,
-      health: "unknown",
-      uid: "",
-    })),
-    origin,
-  };
+  const endpoints = (service.endpoints ?? []).flatMap((endpoint): readonly Endpoint[] => {
+    const address = endpointAddress(endpoint);
+    if (address === undefined) return [];
+    const { weight = 1, labels = {} } = endpoint;
+    return [{ address, weight, labels, locality: null, priority: 0, health: "unknown", uid: "" }];
+  });
+  return { name, endpoints, origin };
 }
