@@ -1,11 +1,21 @@
 import type { BackendState } from "./backend-state.ts";
 import type { Clock } from "./clock.ts";
 import type { DataPlane } from "./data-plane.ts";
+import {
+  describeBreaker,
+  describeFailure,
+  describeFallback,
+  describeFault,
+  describeLimits,
+  describeOutlier,
+  describeRetry,
+  describeTimeout,
+} from "./describe-policy.ts";
 import { formatDuration } from "./duration.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
+import { formatFraction } from "./fraction.ts";
 import { copyHeaders, type HeaderMap, type MeshRequest } from "./message.ts";
-import type { Backend } from "./model/backend.ts";
-import type { RetryConfig, Route, WeightedBackend } from "./model/route.ts";
+import type { Route, WeightedBackend } from "./model/route.ts";
 import { type CompiledRoute, requestChange } from "./outbound.ts";
 import { startOutbound } from "./request-start.ts";
 import { redirectLocation } from "./routing/redirect.ts";
@@ -53,6 +63,12 @@ export type ExplainedDecision =
       readonly requestHeaders: HeaderMap;
       readonly timeout: string | null;
       readonly retry: string;
+      /** Each in words; null: none. */
+      readonly fault: string | null;
+      readonly fallback: string | null;
+      readonly mirrors: readonly string[];
+      /** Where each policy of the route was written, by name; one that is not named is the default. */
+      readonly policyFrom: Readonly<Record<string, string>>;
       /** What the weighted split may pick, with the share of each. */
       readonly backends: readonly ExplainedBackend[];
     };
@@ -65,6 +81,10 @@ export interface ExplainedBackend {
   readonly breaker: string;
   readonly outlier: string;
   readonly limits: string;
+  readonly failure: string;
+  readonly whenEmpty: string;
+  /** Where each policy of the backend was written, by name; one that is not named is the default. */
+  readonly policyFrom: Readonly<Record<string, string>>;
   readonly endpoints: readonly { readonly address: string; readonly labels: Readonly<Record<string, string>>; readonly state: string }[];
 }
 
@@ -163,8 +183,12 @@ function decisionOf(route: Route, request: MeshRequest, dataPlane: DataPlane, no
         authority: changed.authority,
         path: changed.path,
         requestHeaders: changed.headers,
-        timeout: route.timeout?.totalMs == null ? null : formatDuration(route.timeout.totalMs),
+        timeout: route.timeout === null ? null : describeTimeout(route.timeout),
         retry: describeRetry(route.retry),
+        fault: route.fault === null ? null : describeFault(route.fault),
+        fallback: route.fallback === null ? null : describeFallback(route.fallback),
+        mirrors: route.mirrors.map(({ backend, fraction }) => `${formatFraction(fraction)} to ${backend}`),
+        policyFrom: route.policyFrom,
         backends: action.to.filter((to) => to.weight > 0).map((to) => explainBackend(to, total, dataPlane.backendState(to.backend), now)),
       };
     }
@@ -180,35 +204,16 @@ function explainBackend(to: WeightedBackend, total: number, state: BackendState,
     percent: (to.weight / total) * 100,
     from: backend.origin,
     balancer: backend.balancer.policy,
-    breaker: describeBreaker(backend, state, now),
-    outlier: describeOutlier(backend),
-    limits: `maxConnections ${backend.limits.maxConnections} per endpoint, maxPending ${backend.limits.maxPending}, maxRequests ${backend.limits.maxRequests ?? "unlimited"}`,
+    breaker: describeBreaker(backend.breaker, state.breaker?.state(now) ?? "closed"),
+    outlier: describeOutlier(backend.outlier),
+    limits: describeLimits(backend.limits),
+    failure: describeFailure(backend.failure),
+    whenEmpty: backend.emptyWaitMs === 0 ? "no wait" : `waits up to ${formatDuration(backend.emptyWaitMs)}`,
+    policyFrom: backend.policyFrom,
     endpoints: state.endpoints.all.map((endpoint: EndpointState) => ({
       address: endpoint.address,
       labels: endpoint.endpoint.labels,
       state: endpoint.status,
     })),
   };
-}
-
-function describeRetry(retry: RetryConfig | "off" | null): string {
-  if (retry === "off") return "off";
-  if (retry === null) return "transparent retries only";
-  const perTry = retry.perTryTimeoutMs === null ? "" : `, ${formatDuration(retry.perTryTimeoutMs)} per try`;
-  return `up to ${retry.maxRetries} on ${retry.on.join(", ")} for ${retry.methods.join(", ")}${perTry}`;
-}
-
-function describeBreaker({ breaker }: Backend, state: BackendState, now: number): string {
-  if (breaker === null) return "none";
-  const rules: string[] = [];
-  if (breaker.consecutiveFailures !== null) rules.push(`${breaker.consecutiveFailures} failures in a row`);
-  if (breaker.failurePercent !== null) {
-    rules.push(`${breaker.failurePercent}% of at least ${breaker.minRequests} within ${formatDuration(breaker.windowMs)}`);
-  }
-  return `${state.breaker?.state(now) ?? "closed"}; opens for ${formatDuration(breaker.openForMs)} after ${rules.join(" or ")}`;
-}
-
-function describeOutlier({ outlier }: Backend): string {
-  if (outlier === null) return "off";
-  return `ejects for ${formatDuration(outlier.baseEjectionMs)} and longer after ${outlier.consecutiveFailures} failures in a row, at most ${outlier.maxEjectionPercent}%`;
 }
