@@ -33,6 +33,13 @@ test("weights are interleaved, not served in bursts", () => {
   expect(sequence).not.toContain("aaaaa");
 });
 
+test("equally light endpoints get their turns in different rounds", () => {
+  const states = statesOf(3, (index) => ({ weight: index === 0 ? 2 : 1 }));
+  const sequence = picks(new RoundRobin(() => 0), states, 400);
+  // Half of 65,535 is rounded, so that the two meet once in a cycle.
+  expect(sequence.match(/bc|cb/g)?.length ?? 0).toBeLessThanOrEqual(1);
+});
+
 test("over a full cycle the picks are exactly in proportion to the weights, wherever it starts", () => {
   const weights = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 5 });
   fc.assert(

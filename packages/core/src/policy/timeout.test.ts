@@ -176,14 +176,19 @@ test("a try's time that fires over 100 ms late is not held against the endpoint"
   expect(request.attempt?.wasLate).toBe(true);
 });
 
-test("nothing listens to a request's cancel once its try is over", async () => {
-  const { clock, start, giveHead, body, seen } = around((time) => tryTimeout(100, time));
-  const { request, response } = start({}, tryOf);
-  giveHead();
+test.each<[string, number]>([
+  ["its body ended after the head", 1],
+  ["its answer was complete at once", 0],
+])("nothing listens to a request's cancel once its try is over because %s", async (_, endsAfterMs) => {
+  const exchange = around((time) => tryTimeout(100, time));
+  const { request, response } = exchange.start({}, tryOf);
+  if (endsAfterMs === 0) exchange.body.end(null);
+  else exchange.clock.setTimer(endsAfterMs, () => exchange.body.end(null));
+  exchange.giveHead();
   await response;
-  body.end(null);
+  await exchange.clock.advance(endsAfterMs);
   request.cancel.cancel(new Error("late"));
-  expect(seen[0]?.cancel.isCancelled).toBe(false);
-  await clock.advance(1_000);
-  expect(clock.pendingTimers).toBe(0);
+  expect(exchange.seen[0]?.cancel.isCancelled).toBe(false);
+  await exchange.clock.advance(1_000);
+  expect(exchange.clock.pendingTimers).toBe(0);
 });
