@@ -22,7 +22,8 @@ import {
   serviceHandle,
 } from "@heddle/http";
 import { type CloseOnOptions, closeOn } from "./close-on.ts";
-import { type JoinOptions, PROCESS, resolveOptions } from "./options.ts";
+import { PROCESS } from "./find-config.ts";
+import { type JoinOptions, resolveOptions } from "./options.ts";
 
 /** The mesh with every HTTP front door, both ways. All functions are bound: they can be passed on. */
 export interface JoinedMesh
@@ -62,7 +63,7 @@ export interface JoinedMesh
  * and the reason after `startTimeout`, or at once if the configuration does not define `service`. Throws TypeError for wrong options.
  */
 export async function joinMesh(options: JoinOptions = {}): Promise<JoinedMesh> {
-  const mesh = createMesh({ ...resolveOptions(options, PROCESS), transport: httpTransport() });
+  const mesh = createMesh({ ...(await resolveOptions(options, PROCESS)), transport: httpTransport() });
   try {
     await mesh.ready();
   } catch (error) {

@@ -1,19 +1,16 @@
-import { existsSync } from "node:fs";
-import {
-  type AccessLogOptions,
-  type ControlSource,
-  type Duration,
-  type LayerPlace,
-  nearest,
-  type Problem,
-  type UserLayer,
-} from "@heddle/core";
+import { type AccessLogOptions, type Duration, type LayerPlace, nearest, type Problem, type UserLayer } from "@heddle/core";
+import { findConfig, type MeshConfig, type Surroundings } from "./find-config.ts";
 
 export interface JoinOptions {
   /** Who this process is: selects its inbound policy and labels its telemetry. Default: HEDDLE_SERVICE. None: client only, serving throws. */
   readonly service?: string;
-  /** A path to a YAML or JSON document, the document as an object, or a control source. Default: HEDDLE_CONFIG, else ./mesh.yaml, else ./mesh.json. */
-  readonly config?: string | object | ControlSource;
+  /**
+   * The path of a YAML or JSON document, of a folder or pattern of them (`conf.d/`, `mesh/*.yaml`), or of a module whose default export
+   * is a document; a document as an object; a control source; or an array of them, of which the later one wins per part and
+   * `{ source, optional: true }` holds nothing back. Default: HEDDLE_CONFIG, ./mesh.config.ts, ./mesh.yaml, ./mesh.yml, ./mesh.json,
+   * else the services in the environment (`REVIEWS_HTTP=host:port`, or as .NET Aspire injects them).
+   */
+  readonly config?: MeshConfig;
   /** How long to wait until the configuration is known. Default 10 s. */
   readonly startTimeout?: Duration;
   /** Told each problem once. Default: written to stderr. `inspect().problems` keeps the last 100. */
@@ -28,15 +25,8 @@ export interface JoinOptions {
 
 /** What `joinMesh` works with once the environment has been asked. */
 export interface ResolvedJoinOptions extends JoinOptions {
-  readonly config: string | object | ControlSource;
+  readonly config: MeshConfig;
 }
-
-export interface Surroundings {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly fileExists: (path: string) => boolean;
-}
-
-export const PROCESS: Surroundings = { env: process.env, fileExists: existsSync };
 
 const NAMES = [
   "service",
@@ -47,23 +37,19 @@ const NAMES = [
   "accessLog",
   "layers",
 ] as const satisfies readonly (keyof JoinOptions)[];
-const DOCUMENTS = ["mesh.yaml", "mesh.yml", "mesh.json"];
 
-/** Throws TypeError for an option that does not exist, and where no configuration is to be found. */
-export function resolveOptions(options: JoinOptions, { env, fileExists }: Surroundings): ResolvedJoinOptions {
+/** Rejects with TypeError for an option that does not exist, and where no configuration is to be found. */
+export async function resolveOptions(options: JoinOptions, around: Surroundings): Promise<ResolvedJoinOptions> {
+  const { env } = around;
   for (const name of Object.keys(options)) {
     if (!(NAMES as readonly string[]).includes(name)) throw unknownOption(name);
   }
   for (const layer of options.layers ?? []) checkLayer(layer);
-  const config = options.config ?? env["HEDDLE_CONFIG"] ?? DOCUMENTS.find((path) => fileExists(path));
-  if (config === undefined) {
-    throw new TypeError("joinMesh: no configuration: give `config`, set HEDDLE_CONFIG, or put a mesh.yaml into the working directory");
-  }
-  const service = options.service ?? (env["HEDDLE_SERVICE"] || undefined);
+  const service = options.service ?? (env.HEDDLE_SERVICE || undefined);
   return {
     ...options,
-    config,
-    accessLog: options.accessLog ?? env["HEDDLE_ACCESS_LOG"] === "1",
+    config: await findConfig(options.config, service, around),
+    accessLog: options.accessLog ?? env.HEDDLE_ACCESS_LOG === "1",
     ...(service === undefined ? {} : { service }),
   };
 }
