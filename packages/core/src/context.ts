@@ -1,8 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Cancel } from "./cancel.ts";
+import { durationMs } from "./duration.ts";
 import type { InboundRequestContext } from "./inbound-request-context.ts";
 import type { Handler } from "./layer.ts";
+import type { MeshRequest, MeshResponse } from "./message.ts";
 import type { FailureConfig } from "./model/backend.ts";
+import type { Route } from "./model/route.ts";
+import type { Channel } from "./transport.ts";
 
 /** What a caller may set for one call. It narrows what the document allows, never widens it. */
 export interface CallOptions {
@@ -77,6 +81,17 @@ export interface TraceContext {
   readonly tracestate: string | undefined;
 }
 
+/**
+ * Who sends a request in place of the channel that was picked for it: node:http's client writes its own, and only once. A request with
+ * a carrier is routed, balanced and counted as any other; it cannot be repeated, changed, copied, or answered by a fallback.
+ */
+export interface Carrier {
+  /** As {@link Channel.send}. */
+  send(channel: Channel, request: MeshRequest): Promise<MeshResponse>;
+  /** Told the route before its request is sent: what it asks for beyond a deadline will not be done. */
+  routed(route: Route): void;
+}
+
 /** Everything about one request that is counted or remembered; shared by all requests derived from it. */
 export class RequestContext {
   readonly startedAt: number;
@@ -100,6 +115,8 @@ export class RequestContext {
   peer = "";
   /** Of the span that was made for it, 32 hex digits; empty where there is none. For the access log. */
   traceId = "";
+  /** Outbound only: who sends it, if not the channel. */
+  carrier: Carrier | null = null;
   /** Inbound only: the application, which answers what no layer did. */
   app: Handler | null = null;
 
@@ -121,6 +138,52 @@ export interface Scope {
   readonly isRetry: boolean;
   /** What `req.mesh` is in the inbound request; null once the exchange is over. */
   readonly inbound?: InboundRequestContext | null;
+  /** For every call made in it, as if each had been given them. */
+  readonly options?: CallOptions;
+}
+
+/** A scope with options for the calls made in it. It looks through to the scope around it, so that it ends when that does. */
+class NarrowedScope implements Scope {
+  readonly options: CallOptions;
+  readonly #around: Scope | null;
+
+  constructor(around: Scope | null, options: CallOptions) {
+    this.#around = around;
+    this.options = narrowed(around?.options, options);
+  }
+
+  get trace(): TraceContext | null {
+    return this.#around?.trace ?? null;
+  }
+
+  get tags(): Readonly<Record<string, string>> | null {
+    return this.#around?.tags ?? null;
+  }
+
+  get deadlineAt(): number {
+    return this.#around?.deadlineAt ?? Number.POSITIVE_INFINITY;
+  }
+
+  get isRetry(): boolean {
+    return this.#around?.isRetry ?? false;
+  }
+
+  get inbound(): InboundRequestContext | null {
+    return this.#around?.inbound ?? null;
+  }
+}
+
+/** Both together: the shorter time, the union of the tags; of everything else what the inner one says, but a retry stays forbidden. */
+export function narrowed(outer: CallOptions | undefined, inner: CallOptions): CallOptions {
+  if (outer === undefined) return inner;
+  const timeouts = [outer.timeout, inner.timeout].filter((timeout) => timeout !== undefined);
+  return {
+    ...outer,
+    ...inner,
+    ...(timeouts.length > 0 && { timeout: Math.min(...timeouts.map((timeout) => durationMs(timeout, "timeout"))) }),
+    ...((outer.retry === false || inner.retry === false) && { retry: false as const }),
+    ...((outer.tags || inner.tags) && { tags: { ...outer.tags, ...inner.tags } }),
+  };
 }
 
 const scopes = new AsyncLocalStorage<Scope>();
@@ -131,6 +194,11 @@ export function currentScope(): Scope | null {
 
 export function runInScope<T>(scope: Scope, run: () => T): T {
   return scopes.run(scope, run);
+}
+
+/** Runs `run` so that every call made in it has these options, however deep it is made. Nested, the narrower of each holds. */
+export function runWithOptions<T>(options: CallOptions, run: () => T): T {
+  return scopes.run(new NarrowedScope(currentScope(), options), run);
 }
 
 /** Runs `run` with nothing of the current request. */

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Cancel } from "./cancel.ts";
 import type { Attempt, RequestContext } from "./context.ts";
 import { PushBody } from "./push-body.ts";
@@ -32,6 +33,16 @@ export interface MeshResponse {
   readonly status: number;
   readonly headers: HeaderMap;
   readonly body: PushBody;
+  /**
+   * The byte pipe of an upgrade (101) or a CONNECT (2xx), whose owner is whoever takes it; absent from every other answer. `body` is
+   * empty and ends when the pipe closes; giving the body up cuts the pipe.
+   */
+  readonly socket?: Duplex;
+}
+
+/** Asks for a byte pipe: an upgrade carries its protocol as the header `upgrade`. */
+export function isUpgrade({ method, headers }: MeshRequest): boolean {
+  return method === "CONNECT" || headers.upgrade !== undefined;
 }
 
 export function derive(request: MeshRequest, change: Partial<MeshRequest>): MeshRequest {

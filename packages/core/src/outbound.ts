@@ -75,7 +75,8 @@ function routeHandler(route: Route, dependencies: OutboundDependencies): Handler
   const { action } = route;
   if (action.kind === "redirect") return redirect(route, action);
   if (action.kind === "respond") return respond(route, action);
-  return compose(
+  let carried: Handler | null = null;
+  const whole = compose(
     [
       origin(route),
       // Outside of everything that answers, so that the caller sees them on the mesh's own answers too.
@@ -99,6 +100,30 @@ function routeHandler(route: Route, dependencies: OutboundDependencies): Handler
       dependencies.random,
     ),
   );
+  return (request) => {
+    if (request.context.carrier === null) return whole(request);
+    carried ??= carriedHandler(route, action.to, dependencies);
+    return carried(request);
+  };
+}
+
+/** The way of a request that somebody else writes: what would repeat, change, copy or replace it has no place there. */
+function carriedHandler(route: Route, to: readonly WeightedBackend[], dependencies: OutboundDependencies): Handler {
+  return compose(
+    [origin(route), toldTo(route), deadline(route.timeout, dependencies)],
+    split(
+      to.map(({ backend, weight }) => ({ weight, handler: backendHandler("off", { backend, weight, headers: null }, dependencies) })),
+      dependencies.random,
+    ),
+  );
+}
+
+/** Lets the carrier know which route it is on. */
+function toldTo(route: Route): Layer {
+  return (next) => (request) => {
+    request.context.carrier?.routed(route);
+    return next(request);
+  };
 }
 
 function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, dependencies: OutboundDependencies): Handler {

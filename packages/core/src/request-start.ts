@@ -1,6 +1,6 @@
 import { Cancel } from "./cancel.ts";
 import type { Clock } from "./clock.ts";
-import { type CallOptions, currentScope, RequestContext } from "./context.ts";
+import { type CallOptions, currentScope, narrowed, RequestContext } from "./context.ts";
 import { durationMs } from "./duration.ts";
 import type { HeaderMap, MeshRequest, RequestBody } from "./message.ts";
 
@@ -21,8 +21,9 @@ const NO_OPTIONS: CallOptions = {};
 /** A request with its context. It inherits deadline, trace and tags of the inbound request it is made in; the smallest deadline holds. */
 export function startOutbound(init: RequestInit, clock: Clock): MeshRequest {
   const now = clock.now();
-  const options = init.options ?? NO_OPTIONS;
   const scope = currentScope();
+  const own = init.options ?? NO_OPTIONS;
+  const options = scope?.options === undefined ? own : narrowed(scope.options, own);
   const cancel = new Cancel();
   const context = new RequestContext(now, options, cancel, scope);
   if (scope !== null) context.deadlineAt = scope.deadlineAt;

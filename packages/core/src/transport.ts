@@ -1,3 +1,4 @@
+import type { Agent } from "node:http";
 import type { Handler } from "./layer.ts";
 import type { TlsSettings } from "./model/backend.ts";
 
@@ -43,10 +44,17 @@ export interface ChannelSettings {
  * - it rejects with a {@link TransportFailure} before the head, or with `request.cancel.reason` as soon as that is cancelled, whether
  *   the request is queued, connecting, being sent, or waiting; after the head cancellation fails the body with that reason;
  * - it sets `request.attempt.wasSent` before the first byte is written and `reusedConnection` if that connection had carried a complete exchange;
- * - it sends `request.authority` as the authority, and never changes a header the request has.
+ * - it sends `request.authority` as the authority, and never changes a header the request has;
+ * - for an upgrade or CONNECT ({@link isUpgrade}) it resolves with `socket` once the endpoint has switched, and with an ordinary answer
+ *   where it has not. The pipe counts as a connection until it closes: `close` waits for it, `destroy` and cancellation cut it.
  */
 export interface Channel {
   readonly send: Handler;
+  /**
+   * An agent whose connections all go to this endpoint, for requests that node:http's own client writes. They count as connections,
+   * `close` waits for what is in flight on them. Absent: this transport does not serve node:http.
+   */
+  readonly agent?: () => Agent;
   /** Connections open now, for `inspect()`. */
   connections(): number;
   /** Takes no new requests, lets those in flight finish, then frees everything. Idempotent. */

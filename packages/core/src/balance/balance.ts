@@ -50,7 +50,8 @@ export function balance(target: BalanceTarget, { clock, deadlines }: BalanceDepe
     const waiting = beginWaiting(target, attempt);
     if (waiting) return Promise.reject(waiting);
     const exchange = state.begin(now);
-    return channel.send(request).then(
+    const { carrier } = request.context;
+    return (carrier === null ? channel.send(request) : carrier.send(channel, request)).then(
       (response) => {
         const headAt = clock.now();
         settleHead(target, request, state, exchange, response, headAt);
@@ -122,8 +123,13 @@ function watchBody(
     return;
   }
   body.translateError((error) => atEndpoint(error, what(request), state.address));
-  body.guard(deadlines);
   body.whenReleased(() => state.release(exchange));
+  if (response.socket) {
+    // Its length says nothing about the server: what could be judged was the switch.
+    target.endpoints.record(state, { isFailure: false, startedAt: exchange.startedAt, now: headAt });
+    return;
+  }
+  body.guard(deadlines);
   body.whenEnd((error) => {
     state.release(exchange);
     if (error !== null) attempt.outcome = outcomeOfBody(error, request.cancel.isCancelled);

@@ -147,7 +147,9 @@ export function breakerLayer(backend: string, breaker: Breaker, clock: Clock): L
     };
     return next(request).then(
       (response) => {
-        response.body.whenEnd(settle);
+        // A pipe may stay open for days, and a probe that is not settled holds everybody back.
+        if (response.socket) settle(null);
+        else response.body.whenEnd(settle);
         return response;
       },
       (error) => {

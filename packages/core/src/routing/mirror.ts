@@ -5,7 +5,7 @@ import type { Deadlines } from "../deadlines.ts";
 import { discard } from "../discard.ts";
 import { isTaken } from "../fraction.ts";
 import type { Handler, Layer } from "../layer.ts";
-import { derive, localResponse, type MeshRequest, type RequestBody } from "../message.ts";
+import { derive, isUpgrade, localResponse, type MeshRequest, type RequestBody } from "../message.ts";
 import type { Fraction } from "../model/match.ts";
 import type { Random } from "../random.ts";
 
@@ -34,6 +34,7 @@ export interface MirrorDependencies {
  */
 export function mirror(mirrors: readonly Mirror[], dependencies: MirrorDependencies): Layer {
   return (next) => (request) => {
+    // A byte pipe has two ends; a copy would have nobody at one of them.
     if (isUpgrade(request)) return next(request);
     const taken = mirrors.filter(({ fraction }) => isTaken(fraction, dependencies.random));
     if (taken.length === 0) return next(request);
@@ -51,11 +52,6 @@ export function mirror(mirrors: readonly Mirror[], dependencies: MirrorDependenc
     };
     return next(derive(request, { body: captured(body, copyTo, skip) }));
   };
-}
-
-/** A byte pipe has two ends; a copy would have nobody at one of them. */
-function isUpgrade({ method, headers }: MeshRequest): boolean {
-  return method === "CONNECT" || headers.upgrade !== undefined;
 }
 
 function isStream(body: RequestBody): body is Exclude<RequestBody, null | string | Uint8Array> {
