@@ -13,6 +13,13 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^200 hello from the first \((127\.0\.0\.1:19082: 503, )?127\.0\.0\.1:19081: 200\)$/m,
   ],
   "express-service": [/^a loom costs 12; prices had at most the 2 s of the caller$/m],
+  "fastify-service": [
+    /^\/orders\/:id had at most the 2 s of the document$/m,
+    /^without a key: 401$/m,
+    /^a WebSocket without a key: HTTP\/1\.1 401 Unauthorized$/m,
+    /^orders: closed$/m,
+  ],
+  "koa-and-hono": [/^loom: Hono had at most the 2 s of Koa's caller$/m],
   "testing-a-policy": [/^127\.0\.0\.1:9081: 503$/m, /^127\.0\.0\.1:9082: 200$/m],
 };
 

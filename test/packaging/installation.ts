@@ -19,6 +19,7 @@ export interface PackageJson {
   readonly bin?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
 /** A project of somebody who installed packages of ours. */
@@ -33,6 +34,12 @@ export function readPackage(folder: string): PackageJson {
   return JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as PackageJson;
 }
 
+/** What installing it brings: optional peers are the user's choice. */
+function neededBy({ dependencies, peerDependencies, peerDependenciesMeta }: PackageJson): readonly string[] {
+  const peers = Object.keys(peerDependencies ?? {}).filter((name) => !peerDependenciesMeta?.[name]?.optional);
+  return [...Object.keys(dependencies ?? {}), ...peers];
+}
+
 /**
  * Packs and unpacks our packages as a registry would deliver them, with what they depend on linked from this repository, and with
  * the named packages of others. Nothing else can be found from there: what a package forgot to ship or to declare is missing.
@@ -45,7 +52,7 @@ export function install(ours: readonly string[], others: readonly string[] = [])
   for (const path of ours) {
     const manifest = readPackage(path);
     unpack(path, folder, join(modules, manifest.name));
-    for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) if (!packed.has(name)) linked.add(name);
+    for (const name of neededBy(manifest)) if (!packed.has(name)) linked.add(name);
   }
   for (const name of linked) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Installation, install, root } from "./installation.ts";
 
-const UMBRELLA = ["packages/heddle", "packages/core", "packages/http", "packages/express-adapter"];
+const UMBRELLA = ["packages/heddle", "packages/core", "packages/http", "packages/express-adapter", "packages/fastify-adapter"];
 const EXPORTS = "console.log(JSON.stringify(Object.keys(heddle).filter((key) => key !== 'module.exports').sort()));";
 
 let project: Installation;
@@ -63,7 +63,7 @@ test("what installing brings ships the command line", () => {
 
 // skipLibCheck is off: declarations of ours that need a package which is not installed (such as @types/express) fail here.
 test("the public types compile with only heddle, @types/node and TypeScript installed", () => {
-  const imported = ["heddle", "@heddle/core", "@heddle/http", "@heddle/express-adapter"];
+  const imported = ["heddle", "@heddle/core", "@heddle/http", "@heddle/express-adapter", "@heddle/fastify-adapter"];
   project.write(
     "types.mts",
     `${imported.map((name, index) => `import * as part${index} from "${name}";`).join("\n")}

@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { InboundRequestContext } from "@heddle/core";
 import { guardUpgrades, inboundOf, isServed, markRoute, Serving, type ServingMesh, serveRequest } from "@heddle/http";
+import type {} from "fastify";
 
-/** Gives `req.mesh` its type where Fastify is installed; the rest must compile where it is not.
- * @ts-expect-error */
+// In the declarations made of this file the import is gone, and where Fastify is not installed this says nothing.
 declare module "fastify" {
   interface FastifyRequest {
     /** What the mesh knows of this request; there in hooks registered after `meshPlugin`, and in handlers. */
