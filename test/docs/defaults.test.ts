@@ -38,6 +38,8 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   "retry.budget.percent": DEFAULT_RETRY_BUDGET.percent,
   "retry.budget.minPerSecond": DEFAULT_RETRY_BUDGET.minPerSecond,
   "timeout.total": null,
+  "timeout.head": null,
+  "timeout.idle": null,
   connectTimeout: DEFAULT_CONNECT_TIMEOUT_MS,
   "outlier.consecutiveFailures": DEFAULT_OUTLIER.consecutiveFailures,
   "outlier.baseEjection": DEFAULT_OUTLIER.baseEjectionMs,
