@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, request as httpRequest, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureHttp2 } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { context, type Layer, localResponse, MeshError } from "@heddle/core";
+import { context, type Layer, localResponse } from "@heddle/core";
 import { meshMiddleware } from "@heddle/express-adapter";
 import { attach, listen } from "@heddle/http";
 import express, { type Express, type Request, type Response } from "express";
@@ -349,57 +349,4 @@ test("what the middleware refuses blindly is let through again once a listener c
   expect(await upgrade()).toBe("HTTP/1.1 403");
   attach(mesh, server);
   expect(await upgrade()).toBe("HTTP/1.1 101");
-});
-
-test("a layer that rejects with a MeshError refuses with its status and code", async () => {
-  const refuse: Layer = () => async () => {
-    throw new MeshError("overloaded", "too much");
-  };
-  const mesh = servingMesh({ layers: [refuse] });
-  const server = createServer(appWith(mesh));
-  attach(mesh, server);
-  const reply = await fetch(await start(server));
-  expect([reply.status, reply.headers.get("x-heddle-error")]).toEqual([503, "overloaded"]);
-  expect(mesh.problems).toEqual([]);
-});
-
-test.each<[string, Layer]>([
-  [
-    "throws",
-    () => () => {
-      throw new Error("broken");
-    },
-  ],
-  ["rejects", () => () => Promise.reject(new Error("broken"))],
-])("a layer that %s gives 500, ends the exchange and is reported, for requests and upgrades", async (_how, layer) => {
-  const mesh = servingMesh({ layers: [layer] });
-  const server = createServer(appWith(mesh));
-  attach(mesh, server);
-  server.on("upgrade", () => {});
-  const url = await start(server);
-  expect((await fetch(url)).status).toBe(500);
-  const client = await rawClient(portOf(url));
-  client.write(get("/", ["connection: upgrade", "upgrade: echo"]));
-  expect(await client.ended()).toBe("");
-  expect(mesh.inFlight.count).toBe(0);
-  expect(mesh.problems[0]).toMatchObject({ where: "inbound layers", message: expect.stringMatching(/a layer failed: broken$/) });
-  expect(mesh.problems).toHaveLength(2);
-});
-
-test("a layer sees the answer of the application: status, headers however they were written, and its end", async () => {
-  const seen: unknown[] = [];
-  const watching: Layer = (next) => async (request) => {
-    const reply = await next(request);
-    seen.push([reply.status, reply.headers["x-set"], reply.headers["x-written"]]);
-    reply.body.whenEnd((error) => seen.push(error));
-    return reply;
-  };
-  const mesh = servingMesh({ layers: [watching] });
-  const server = createServer((_request, response) => {
-    response.setHeader("x-set", "1");
-    response.writeHead(201, { "X-Written": "2" }).end("ok");
-  });
-  attach(mesh, server);
-  await (await fetch(await start(server))).text();
-  await expect.poll(() => seen).toEqual([[201, "1", "2"], null]);
 });
