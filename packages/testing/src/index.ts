@@ -9,6 +9,7 @@ export * from "./contract-source.ts";
 export * from "./contract-transport.ts";
 export type { ServiceDescription } from "./described-service.ts";
 export type { ExchangeStage, FakeEndpoint, HangStage, Latency } from "./fake-endpoint.ts";
+export * from "./fake-resolve.ts";
 export * from "./fake-source.ts";
 export * from "./fake-transport.ts";
 export * from "./loopback-endpoint.ts";

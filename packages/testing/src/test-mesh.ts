@@ -11,12 +11,14 @@ import {
   type MeshSnapshot,
   type Problem,
   type Report,
+  type Resolve,
   seededRandom,
   type Transport,
 } from "@heddle/core";
 import { type AttemptRecord, CallRecords } from "./call-records.ts";
 import { describeService, type ServiceDescription } from "./described-service.ts";
 import type { FakeEndpoint } from "./fake-endpoint.ts";
+import { fakeResolve } from "./fake-resolve.ts";
 import { type FakeTransport, fakeTransport } from "./fake-transport.ts";
 import { type TestFetch, testFetch } from "./test-fetch.ts";
 import { type TestRequest, testRequest } from "./test-request.ts";
@@ -30,6 +32,8 @@ export interface TestMeshOptions {
   readonly service?: string;
   /** The same seed gives the same decisions. Default 1. */
   readonly seed?: number;
+  /** What `dns` endpoints resolve to; the first answers are there after `advance(0)`. Default: no name exists. */
+  readonly resolve?: Resolve;
 }
 
 /** A whole mesh in virtual time over a fake transport: the real policies, no network, no waiting. */
@@ -77,6 +81,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
     transport: recorded(transport, records),
     clock,
     random,
+    resolve: options.resolve ?? fakeResolve(),
     onProblem(problem) {
       problems.push(problem);
       source.note(problem);
@@ -117,7 +122,9 @@ function assertUsable(mesh: Mesh, source: TestSource): void {
   try {
     source.refuse();
     const { ok, because } = mesh.health();
-    if (!ok) throw new MeshError("not_ready", because.join("; "));
+    const { revision, sources } = mesh.inspect();
+    const awaitsNames = revision === 0 && sources.every(({ state }) => state === "ok");
+    if (!ok && !awaitsNames) throw new MeshError("not_ready", because.join("; "));
   } catch (error) {
     void mesh.close({ limit: 0 });
     throw error;

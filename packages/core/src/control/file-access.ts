@@ -114,7 +114,8 @@ function realPath(path: string): string {
   }
 }
 
-function nodeIdentity(directory: string): string | undefined {
+/** Differs where another directory took its place; undefined while there is none. */
+export function nodeIdentity(directory: string): string | undefined {
   try {
     const { dev, ino } = statSync(directory, { bigint: true });
     return `${dev}:${ino}`;

@@ -1,5 +1,5 @@
 import { type FSWatcher, readdirSync, watch } from "node:fs";
-import { type FileAccess, type FileWatch, nodeFiles } from "./file-access.ts";
+import { type FileAccess, type FileWatch, nodeFiles, nodeIdentity } from "./file-access.ts";
 
 /** A folder of files, as a folder source sees it. */
 export interface FolderAccess extends FileAccess {
@@ -25,6 +25,8 @@ class FolderWatch implements FileWatch {
   readonly #folder: string;
   readonly #onEvent: () => void;
   #watcher: FSWatcher | undefined;
+  /** The directory that is watched: another of the same name is another one. */
+  #identity: string | undefined;
 
   constructor(folder: string, onEvent: () => void) {
     this.#folder = folder;
@@ -37,7 +39,10 @@ class FolderWatch implements FileWatch {
   }
 
   refresh(): void {
-    if (this.#watcher) return;
+    const identity = nodeIdentity(this.#folder);
+    if (this.#watcher && identity === this.#identity) return;
+    this.close();
+    this.#identity = identity;
     try {
       const watcher = watch(this.#folder, { persistent: false }, () => this.#onEvent());
       watcher.on("error", () => this.close());

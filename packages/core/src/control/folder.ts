@@ -139,6 +139,7 @@ class FolderFollower {
       ...documentReader(path, sink, standing),
       update: (written: WrittenDocument): void => {
         this.#written.set(name, written);
+        this.#isGone = false;
         if (!this.#isListing) this.#tell();
       },
       gone: () => {
