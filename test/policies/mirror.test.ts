@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { meshOf, ONE, outcomes, SHADOW } from "./policy-mesh.ts";
+import { document, meshOf, ONE, outcomes, SHADOW } from "./policy-mesh.ts";
 
 const shadow = { shadow: { endpoints: [{ address: SHADOW }] } };
 const mirrored = (mirror: object = { service: "shadow" }, more: object = {}) => meshOf({ mirror, ...more }, shadow);
@@ -107,4 +107,26 @@ test("several mirrors are sampled each on its own, and get the request as it was
   expect(requests.length).toBeLessThan(140);
   expect(requests[0]?.path).toBe("/v2/7");
   expect(outcomes(t, "mirror:other")).toEqual({});
+});
+
+test("a change of the mirror's backend alone takes effect", async () => {
+  await using t = mirrored();
+  t.endpoint(SHADOW).hang();
+  await t.request("http://reviews/");
+  t.update(document({ mirror: { service: "shadow" } }, { shadow: { ...shadow.shadow, limits: { maxRequests: 1 } } }));
+  await t.request("http://reviews/");
+  await t.request("http://reviews/");
+  await t.advance(0);
+  expect(outcomes(t, "mirror:shadow")).toEqual({ overloaded: 1 });
+});
+
+test("what is in force for a service names the backends that its requests and their copies go to", async () => {
+  await using t = meshOf({ mirror: { service: "shadow" }, fallback: { on: ["5xx"], service: "other" } }, shadow);
+  expect(t.describe("reviews").backends.map(({ name }) => name)).toEqual(["reviews", "other", "shadow"]);
+  const { decision } = t.explain({ url: "http://reviews/" });
+  expect(decision).toMatchObject({
+    mirrors: ["100% to shadow"],
+    fallback: "on 5xx: asks other",
+    policyFrom: { mirror: "document (services.reviews.mirror)", fallback: "document (services.reviews.fallback)" },
+  });
 });

@@ -23,6 +23,7 @@ export * from "./layer.ts";
 export * from "./mesh.ts";
 export * from "./message.ts";
 export * from "./model/backend.ts";
+export { backendsOfRoute } from "./model/backends-of-route.ts";
 export * from "./model/endpoint-set.ts";
 export * from "./model/inbound-policy.ts";
 export * from "./model/match.ts";

@@ -1,4 +1,13 @@
-import type { Backend, EndpointSet, InboundPolicy, InspectedBackend, Mesh, MeshSnapshot, VirtualHost } from "@heddle/core";
+import {
+  type Backend,
+  backendsOfRoute,
+  type EndpointSet,
+  type InboundPolicy,
+  type InspectedBackend,
+  type Mesh,
+  type MeshSnapshot,
+  type VirtualHost,
+} from "@heddle/core";
 
 /** The policy in force for one service, every default filled in, and the state beside it: plain data, good for a snapshot test. */
 export interface ServiceDescription {
@@ -19,7 +28,7 @@ export function describeService(service: string, snapshot: MeshSnapshot, mesh: M
       `describe: no service is called ${JSON.stringify(service)}; there are ${snapshot.virtualHosts.map((host) => host.name).join(", ")}`,
     );
   }
-  const named = new Set(virtualHost.routes.flatMap(({ action }) => (action.kind === "forward" ? action.to.map((to) => to.backend) : [])));
+  const named = new Set(virtualHost.routes.flatMap(backendsOfRoute));
   const backends = [...snapshot.backends.values()].filter((backend) => backend.service === service || named.has(backend.name));
   const sets = new Set(backends.map((backend) => backend.endpointSet));
   const names = new Set(backends.map((backend) => backend.name));
