@@ -20,6 +20,7 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^orders: closed$/m,
   ],
   "koa-and-hono": [/^loom: Hono had at most the 2 s of Koa's caller$/m],
+  "own-source": [/^the first\nthe second$/m, /^services\.greeter\.timeout: from config\[1\]$/m, /^endpoint set greeter: from registry$/m],
   "testing-a-policy": [/^127\.0\.0\.1:9081: 503$/m, /^127\.0\.0\.1:9082: 200$/m],
 };
 

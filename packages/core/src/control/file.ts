@@ -26,14 +26,17 @@ const POLL_WITHOUT_WATCH_MS = 200;
 export function fileSource(path: string, files: FileAccess = nodeFiles): ControlSource {
   if (!EXTENSIONS.includes(extname(path).toLowerCase()))
     throw new TypeError(`config: found the path ${JSON.stringify(path)}, expected one that ends in ${EXTENSIONS.join(", ")}`);
-  const follow = <Value>(reader: Reader<Value>, clock: Clock): (() => void) => {
+  const follow = <Value>(reader: FileReader<Value>, clock: Clock): (() => void) => {
     const follower = new FileFollower(path, files, reader, clock);
     return () => follower.close();
   };
   const source: DocumentSource = {
     name: path,
     watch: (sink, clock) => follow(snapshotReader(path, sink), clock),
-    watchDocuments: (sink, clock, standing) => follow(documentReader(path, sink, standing), clock),
+    watchDocuments(sink, clock, standing) {
+      const reader = documentReader(path, sink, standing);
+      return follow(standing.isOptional ? silentUntilGood(reader) : reader, clock);
+    },
   };
   return source;
 }
@@ -42,6 +45,19 @@ export function fileSource(path: string, files: FileAccess = nodeFiles): Control
 export interface FileReader<Value> extends Reader<Value> {
   /** Told instead of a problem when the file is gone for good; true: it was expected. */
   gone?(): boolean;
+}
+
+/** That an optional file is not there is no problem; that it is gone again is one. */
+function silentUntilGood<Value>(reader: Reader<Value>): FileReader<Value> {
+  let wasGood = false;
+  return {
+    ...reader,
+    update(value) {
+      wasGood = true;
+      reader.update(value);
+    },
+    gone: () => !wasGood,
+  };
 }
 
 interface Suspect<Value> {

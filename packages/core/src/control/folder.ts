@@ -175,11 +175,9 @@ class FolderFollower {
   #reportGone(): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    const consequence = this.#hasTold
-      ? "the last good configuration stays in force"
-      : this.#told.standing.isOptional
-        ? "the mesh goes on without it"
-        : "the mesh waits for it";
+    // That an optional folder is not there is no problem; that it is gone again is one.
+    if (this.#told.standing.isOptional && !this.#hasTold) return;
+    const consequence = this.#hasTold ? "the last good configuration stays in force" : "the mesh waits for it";
     this.#told.sink.problem({
       where: this.#path,
       message: `the folder does not exist or cannot be read; ${consequence}`,
