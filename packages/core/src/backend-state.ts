@@ -7,7 +7,7 @@ import { randomBalancer } from "./balance/random.ts";
 import { RoundRobin } from "./balance/round-robin.ts";
 import type { EmptyTarget } from "./balance/when-empty.ts";
 import type { Clock } from "./clock.ts";
-import type { Channels } from "./endpoint/channels.ts";
+import type { ChannelLease, Channels } from "./endpoint/channels.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
 import { EndpointStates } from "./endpoint/endpoint-set.ts";
 import { type HeaderMap, headerValue } from "./message.ts";
@@ -41,6 +41,7 @@ export class BackendState implements BalanceTarget, EmptyTarget {
   readonly #dependencies: BackendStateDependencies;
   readonly #waiting = new Set<() => void>();
   #endpointSet: EndpointSet | null = null;
+  #isRetired = false;
   /** Wall time. */
   #emptySince = 0;
 
@@ -73,26 +74,24 @@ export class BackendState implements BalanceTarget, EmptyTarget {
         this.balancer = balancerOf(backend.balancer.policy, this.#dependencies.random);
       this.#updateBreaker(backend, now);
       this.retryBudget.configure(backend.retryBudget);
-      if (!hasSameChannels(backend, previous)) this.#releaseLeases(this.endpoints.all);
+      if (!hasSameChannels(backend, previous)) this.#renewLeases();
     }
     if (backend !== previous || endpointSet !== this.#endpointSet) this.#updateEndpoints(endpointSet, now);
   }
 
   /** The backend left the configuration. Requests in flight finish on the channels they have. */
   retire(): void {
+    this.#isRetired = true;
     this.#releaseLeases(this.endpoints.all);
     this.#wake();
   }
 
   channel(state: EndpointState, now: number): Channel {
-    state.lease ??= this.#dependencies.channels.lease({
-      address: state.address,
-      protocol: this.backend.protocol,
-      tls: this.backend.tls,
-      maxConnections: this.backend.limits.maxConnections,
-      connectTimeoutMs: this.backend.connectTimeoutMs,
-    });
-    return state.lease.channel(now);
+    state.lease ??= this.#lease(state);
+    const channel = state.lease.channel(now);
+    // A last try of a request that began before: nobody would release what it leased.
+    if (this.#isRetired) this.#releaseLeases([state]);
+    return channel;
   }
 
   retryAfterMs(headers: HeaderMap): number {
@@ -142,6 +141,21 @@ export class BackendState implements BalanceTarget, EmptyTarget {
     if (backend.breaker === null) this.breaker = null;
     else if (this.breaker === null) this.breaker = new Breaker(backend.breaker, now);
     else this.breaker.configure(backend.breaker);
+  }
+
+  #lease({ address }: EndpointState): ChannelLease {
+    const { protocol, tls, limits, connectTimeoutMs } = this.backend;
+    return this.#dependencies.channels.lease({ address, protocol, tls, maxConnections: limits.maxConnections, connectTimeoutMs });
+  }
+
+  /** The settings of the channels changed: the new ones are held before the old are let go, so that those close at once. */
+  #renewLeases(): void {
+    for (const state of this.endpoints.all) {
+      if (!state.lease) continue;
+      const old = state.lease;
+      state.lease = this.#lease(state);
+      old.release();
+    }
   }
 
   #releaseLeases(states: readonly EndpointState[]): void {

@@ -88,12 +88,12 @@ export class DataPlane {
     this.#handlers = new Map();
     for (const [name, state] of this.#states) this.#reconcile(name, state, snapshot);
     this.#dropChanged(snapshot, old);
-    this.#dependencies.channels.sweep((address) => isKnown(snapshot, address));
+    this.#dependencies.channels.sweep(knownIn(snapshot));
   }
 
   /** Closes channels that nothing uses any more. */
   sweep(): void {
-    this.#dependencies.channels.sweep((address) => isKnown(this.#snapshot, address));
+    this.#dependencies.channels.sweep(knownIn(this.#snapshot));
   }
 
   #reconcile(name: string, state: BackendState, snapshot: MeshSnapshot): void {
@@ -120,9 +120,11 @@ function usesOnly(virtualHost: VirtualHost, isSame: (backend: string) => boolean
   return virtualHost.routes.every((route) => backendsOfRoute(route).every(isSame));
 }
 
-function isKnown(snapshot: MeshSnapshot, address: string): boolean {
-  for (const set of snapshot.endpointSets.values()) {
-    for (const endpoint of set.endpoints) if (endpoint.address === address) return true;
-  }
-  return false;
+/** Whether an address is an endpoint's. The set is made when first asked: mostly no channel is without a holder. */
+function knownIn(snapshot: MeshSnapshot): (address: string) => boolean {
+  let known: Set<string> | null = null;
+  return (address) => {
+    known ??= new Set(Array.from(snapshot.endpointSets.values(), ({ endpoints }) => endpoints.map((endpoint) => endpoint.address)).flat());
+    return known.has(address);
+  };
 }

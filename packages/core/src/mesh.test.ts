@@ -337,3 +337,49 @@ test("channels that nothing used for a long time are closed, while the mesh runs
   await close();
   expect(clock.pendingTimers).toBe(0);
 });
+
+test("closing waits for a request between two tries, and ends it at the limit", async () => {
+  const slowly = () => {
+    const { mesh, transport, clock, send } = meshWith(
+      handSource(
+        snapshotOf({
+          virtualHosts: [
+            virtualHostOf({ routes: [routeOf({ retry: retryOf({ backoff: { baseMs: 1, maxMs: 1 }, retryAfterMaxMs: 60_000 }) })] }),
+          ],
+          backends: [backendOf()],
+          endpointSets: [endpointSetOf("reviews", ["a:1"])],
+        }),
+      ),
+    );
+    transport.script("a:1", status(503, { "retry-after": "5" }), status(200));
+    return { mesh, clock, send };
+  };
+  const patient = slowly();
+  const finished = patient.send();
+  await patient.clock.advance(1);
+  const closing = patient.mesh.close({ limit: "10s" });
+  await patient.clock.advance(6_000);
+  await closing;
+  expect((await finished).status).toBe(200);
+  const hasty = slowly();
+  const cut = hasty.send();
+  await hasty.clock.advance(1);
+  const cutting = hasty.mesh.close({ limit: "1s" });
+  await hasty.clock.advance(1_000);
+  await cutting;
+  await expect(cut).rejects.toMatchObject({ code: "closed" });
+});
+
+test("a try that is refused is on record as refused, with retries or without", async () => {
+  for (const retry of ["off", null] as const) {
+    const source = handSource(
+      snapshotOf({
+        virtualHosts: [virtualHostOf({ routes: [routeOf({ retry })] })],
+        backends: [backendOf()],
+        endpointSets: [endpointSetOf("reviews", [])],
+      }),
+    );
+    const { send } = meshWith(source);
+    await expect(send()).rejects.toMatchObject({ code: "no_endpoint", report: { attempts: [{ outcome: "no-endpoint" }] } });
+  }
+});

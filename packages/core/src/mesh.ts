@@ -27,6 +27,7 @@ import { type AccessLog, type AccessLogOptions, accessLog } from "./telemetry/ac
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { clientSpan, serverSpan } from "./telemetry/tracing.ts";
 import type { Transport } from "./transport.ts";
+import { Waits } from "./waits.ts";
 
 export interface MeshOptions {
   /** Who this process is: selects its inbound policy and labels its telemetry. Absent: client only, serving throws. */
@@ -123,6 +124,7 @@ class RunningMesh implements Mesh {
   readonly #problems: Problems;
   readonly #store = new SnapshotStore();
   readonly #channels: Channels;
+  readonly #waits = new Waits();
   readonly #dataPlane: DataPlane;
   readonly #sources: WatchedSources;
   readonly #metrics: Metrics;
@@ -155,6 +157,7 @@ class RunningMesh implements Mesh {
         accessLog: this.#log?.layer("outbound") ?? null,
         metrics: this.#metrics.layer("outbound"),
         span: clientSpan({ warn }),
+        waits: this.#waits,
       },
     });
     const inboundLayers = layersAt("inbound", options.layers ?? []);
@@ -327,9 +330,13 @@ class RunningMesh implements Mesh {
       drain() {},
       close: () => {
         this.#isClosed = true;
-        return this.#channels.close();
+        return this.#waits.whenNone().then(() => this.#channels.close());
       },
-      destroy: () => this.#channels.destroy(new MeshError("closed", "the mesh was closed")),
+      destroy: () => {
+        const reason = new MeshError("closed", "the mesh was closed");
+        this.#waits.cancelAll(reason);
+        this.#channels.destroy(reason);
+      },
     };
     await shutDown([...this.#closings, outbound], drainMs, limitMs, this.clock);
     this.#sources.close();

@@ -25,6 +25,7 @@ import { locationOf } from "./routing/redirect.ts";
 import { pathRewriter } from "./routing/rewrite.ts";
 import { router } from "./routing/router.ts";
 import { split } from "./routing/split.ts";
+import type { Waits } from "./waits.ts";
 
 export interface OutboundDependencies {
   readonly clock: Clock;
@@ -33,6 +34,7 @@ export interface OutboundDependencies {
   readonly accessLog: Layer | null;
   readonly metrics: Layer;
   readonly span: Layer;
+  readonly waits: Waits;
   /** The state of a backend of the current snapshot. */
   backendState(name: string): BackendState;
 }
@@ -145,7 +147,7 @@ function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, 
       // Above the try's timeout, so that the span shows the timeout as its end.
       dependencies.span,
       // Above the try's timeout: that there is no endpoint yet is not the slowness of one.
-      backend.emptyWaitMs === 0 ? null : whenEmpty(state, backend.emptyWaitMs, dependencies.clock),
+      backend.emptyWaitMs === 0 ? null : whenEmpty(state, backend.emptyWaitMs, dependencies),
       // Beneath the span, above the pick: a slow endpoint costs this try only.
       perTryTimeoutMs === null ? null : tryTimeout(perTryTimeoutMs, dependencies),
     ],

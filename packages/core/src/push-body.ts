@@ -44,6 +44,7 @@ export class PushBody {
   #endListeners: Listener[] | null = null;
   #releaseListeners: (() => void)[] | null = null;
   #isReleased = false;
+  #readerWasSlow = false;
   #deadlines: Deadlines | null = null;
   #stall: DeadlineEntry | null = null;
   #translate: ((error: unknown) => unknown) | null = null;
@@ -124,6 +125,11 @@ export class PushBody {
   }
 
   // The mesh's side
+
+  /** The reader kept the endpoint waiting for long enough that the load was taken off it. */
+  get wasReaderSlow(): boolean {
+    return this.#readerWasSlow;
+  }
 
   /** Replaces the transport's error, now or when it comes, by one that says where it happened. */
   translateError(translate: (error: unknown) => unknown): void {
@@ -232,6 +238,7 @@ export class PushBody {
   #watchReader(): void {
     this.#stall = (this.#deadlines as Deadlines).add(SLOW_READER_MS, () => {
       this.#stall = null;
+      this.#readerWasSlow = true;
       this.#release();
       this.#watchStall(ABANDONED_MS - SLOW_READER_MS);
     });

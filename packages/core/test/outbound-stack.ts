@@ -5,6 +5,7 @@ import type { Layer } from "../src/layer.ts";
 import type { MeshRequest, MeshResponse } from "../src/message.ts";
 import type { MeshSnapshot } from "../src/model/snapshot.ts";
 import { type Random, seededRandom } from "../src/random.ts";
+import { Waits } from "../src/waits.ts";
 import { type RequestParts, requestOf, snapshotOf } from "./builders.ts";
 import { type FakeTransport, fakeTransport } from "./fake-transport.ts";
 import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
@@ -27,7 +28,7 @@ export function outboundStack(snapshot: MeshSnapshot = snapshotOf(), random: Ran
   const transport = fakeTransport();
   const deadlines = new Deadlines(clock);
   const channels = new Channels(transport, clock);
-  const outbound = { clock, deadlines, random, accessLog: null, metrics: pass, span: pass };
+  const outbound = { clock, deadlines, random, accessLog: null, metrics: pass, span: pass, waits: new Waits() };
   const dataPlane = new DataPlane(snapshot, { clock, random, channels, outbound });
   return {
     clock,

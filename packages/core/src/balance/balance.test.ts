@@ -223,3 +223,63 @@ test("load, pending requests and limits are back at 0 after any mixture of endin
     else body.push(Buffer.alloc(100));
   }
 });
+
+test("an endpoint's probe is over with a good head, however long its body takes", async () => {
+  const stack = stackWith({ outlier: { ...OUTLIER, consecutiveFailures: 1 } }, {}, ["a:1", "b:1"]);
+  const endpoint = endpointOfStack(stack);
+  for (const address of ["a:1", "b:1"]) stack.transport.script(address, status(500), streams(pausable()));
+  await stack.send().response;
+  const ejected = stateOf(stack).endpoints.all.find((state) => state.status === "ejected") ?? endpoint;
+  await stack.clock.advance(30_000);
+  for (let count = 0; count < 20 && ejected.status !== "ready"; count++) await stack.send().response;
+  expect(ejected.status).toBe("ready");
+});
+
+test("a transport that throws fails its request and leaves nothing in flight", async () => {
+  const stack = stackWith({ limits: { maxConnections: 1, maxPending: 10, maxRequests: 10 } });
+  const open = stack.transport.open.bind(stack.transport);
+  Object.assign(stack.transport, {
+    open: (settings: Parameters<typeof open>[0]) => ({
+      ...open(settings),
+      send() {
+        throw new Error("broken transport");
+      },
+    }),
+  });
+  await expect(stack.send().response).rejects.toThrow("broken transport");
+  expect([inFlight(stack), stateOf(stack).pending, stateOf(stack).inFlight.count]).toEqual([0, 0, 0]);
+});
+
+test("a failure in the body carries the report too", async () => {
+  const stack = stackWith();
+  const body = pausable();
+  stack.transport.script("a:1", streams(body));
+  await stack.send().response;
+  body.fail(new TransportFailure("reset", "cut"));
+  expect(body.error).toMatchObject({ code: "connection_reset", report: { attempts: [{ endpoint: "a:1", outcome: "reset" }] } });
+});
+
+test("a deadline that passes while the reader keeps the server waiting is not held against the endpoint", async () => {
+  const stack = stackWith({}, { timeout: timeoutOf({ totalMs: 5_000 }) });
+  const body = pausable();
+  stack.transport.script("a:1", streams(body));
+  const { request } = stack.send();
+  await stack.clock.advance(0);
+  body.push(Buffer.from("unread"));
+  request.cancel.onCancel((reason) => body.fail(reason));
+  await stack.clock.advance(5_000);
+  expect(body.error).toMatchObject({ code: "deadline_exceeded" });
+  expect(endpointOfStack(stack)).toMatchObject({ failures: 0, inFlight: 0 });
+});
+
+test("a request that finds a free connection does not count as waiting for one", async () => {
+  const stack = stackWith({ limits: { maxConnections: 10, maxPending: 1, maxRequests: null } });
+  const open = stack.transport.open.bind(stack.transport);
+  Object.assign(stack.transport, {
+    open: (settings: Parameters<typeof open>[0]) => ({ ...open(settings), connections: () => 2 }),
+  });
+  stack.transport.script("a:1", stuck);
+  const outcomes = Array.from({ length: 4 }, () => stack.send().response.catch((error: unknown) => error));
+  expect(stateOf(stack).pending).toBe(1);
+  expect(await outcomes[3]).toMatchObject({ code: "overloaded" });
+});

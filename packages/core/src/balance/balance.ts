@@ -7,6 +7,7 @@ import { MeshError } from "../errors.ts";
 import type { Handler } from "../layer.ts";
 import { type HeaderMap, headerValue, type MeshRequest, type MeshResponse } from "../message.ts";
 import { atEndpoint, outcomeOfError, verdictOf } from "../outcome.ts";
+import { reportOf } from "../report.ts";
 import type { Channel } from "../transport.ts";
 import type { Balancer } from "./balancer.ts";
 
@@ -47,11 +48,10 @@ export function balance(target: BalanceTarget, { clock, deadlines }: BalanceDepe
     const state = target.balancer.pick(candidates, request.context.attempts, now);
     attempt.endpoint = state.address;
     const channel = target.channel(state, now);
-    const waiting = beginWaiting(target, attempt);
-    if (waiting) return Promise.reject(waiting);
+    const overloaded = state.inFlight < channel.connections() ? null : beginWaiting(target, attempt);
+    if (overloaded) return Promise.reject(overloaded);
     const exchange = state.begin(now);
-    const { carrier } = request.context;
-    return (carrier === null ? channel.send(request) : carrier.send(channel, request)).then(
+    return sent(channel, request).then(
       (response) => {
         const headAt = clock.now();
         settleHead(target, request, state, exchange, response, headAt);
@@ -67,7 +67,17 @@ export function balance(target: BalanceTarget, { clock, deadlines }: BalanceDepe
   };
 }
 
-/** Counts the request as pending until the transport says that it was sent. An error if too many are. */
+/** A transport that throws, against its contract, fails this request and nothing else. */
+function sent(channel: Channel, request: MeshRequest): Promise<MeshResponse> {
+  const { carrier } = request.context;
+  try {
+    return carrier === null ? channel.send(request) : carrier.send(channel, request);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** No connection is free: counts the request as pending until the transport says that it was sent. An error if too many are. */
 function beginWaiting(target: BalanceTarget, attempt: Attempt): MeshError | null {
   if (target.pending >= target.maxPending) {
     return new MeshError(
@@ -122,7 +132,10 @@ function watchBody(
     target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: headAt });
     return;
   }
-  body.translateError((error) => atEndpoint(error, what(request), state.address));
+  body.translateError((error) => {
+    attempt.outcome = outcomeOfBody(error, request.cancel.isCancelled, body.wasReaderSlow);
+    return withReport(atEndpoint(error, what(request), state.address), request);
+  });
   body.whenReleased(() => state.release(exchange));
   if (response.socket) {
     // Its length says nothing about the server: what could be judged was the switch.
@@ -130,9 +143,12 @@ function watchBody(
     return;
   }
   body.guard(deadlines);
+  // A probe is over with a good head: a long body must not keep the endpoint out.
+  if (state.status === "half-open" && verdictOf(attempt) === "success") {
+    target.endpoints.record(state, { isFailure: false, startedAt: exchange.startedAt, now: headAt });
+  }
   body.whenEnd((error) => {
     state.release(exchange);
-    if (error !== null) attempt.outcome = outcomeOfBody(error, request.cancel.isCancelled);
     if (error !== null && verdictOf(attempt) === "failure") target.balancer.failed?.(state, 0, clock.now());
     if (verdictOf(attempt) !== "neutral") {
       target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: clock.now() });
@@ -140,10 +156,17 @@ function watchBody(
   });
 }
 
-/** A body that its reader gave up says nothing against the endpoint: the answer stands. */
-function outcomeOfBody(error: unknown, isCancelled: boolean): AttemptOutcome {
+/** A body that its reader gave up, or kept waiting until the deadline, says nothing against the endpoint: the answer stands. */
+function outcomeOfBody(error: unknown, isCancelled: boolean, wasReaderSlow: boolean): AttemptOutcome {
   const outcome = outcomeOfError(error, isCancelled);
-  return outcome === "failed" || outcome === "cancelled" ? "response" : outcome;
+  const isReaders = outcome === "failed" || outcome === "cancelled" || (outcome === "deadline" && wasReaderSlow);
+  return isReaders ? "response" : outcome;
+}
+
+/** What fails in the body no longer passes the layer that adds the report. */
+function withReport(error: unknown, request: MeshRequest): unknown {
+  if (error instanceof MeshError) error.report ??= reportOf(request.context);
+  return error;
 }
 
 function settleFailure(

@@ -3,6 +3,7 @@ import { formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
 import type { MeshRequest } from "../message.ts";
+import type { Waits } from "../waits.ts";
 
 /** A backend that may have no endpoint yet. */
 export interface EmptyTarget {
@@ -16,8 +17,15 @@ export interface EmptyTarget {
 }
 
 /** Lets a request wait for the first endpoint of its backend, rather than fail at once. Its deadline ends the wait too. */
-export function whenEmpty(target: EmptyTarget, waitMs: number, clock: Clock): Layer {
-  return (next) => (request) => (target.isEmpty ? endpointOf(target, request, waitMs, clock).then(() => next(request)) : next(request));
+export function whenEmpty(target: EmptyTarget, waitMs: number, { clock, waits }: { readonly clock: Clock; readonly waits: Waits }): Layer {
+  return (next) => (request) => {
+    if (!target.isEmpty) return next(request);
+    const { cancel } = request.context;
+    waits.begin(cancel);
+    return endpointOf(target, request, waitMs, clock)
+      .then(() => next(request))
+      .finally(() => waits.end(cancel));
+  };
 }
 
 function endpointOf(target: EmptyTarget, request: MeshRequest, waitMs: number, clock: Clock): Promise<void> {

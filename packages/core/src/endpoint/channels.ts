@@ -82,23 +82,18 @@ export class Channels {
   /** Closes what is no longer needed: unheld channels of addresses that are gone, and those that nothing used for a long time. */
   sweep(isKnown: (address: string) => boolean): void {
     const now = this.#clock.now();
+    const held = new Set<string>();
+    for (const { settings, leases } of this.#entries.values()) if (leases > 0) held.add(settings.address);
     for (const [key, entry] of this.#entries) {
       const isIdle = now - entry.usedAt >= IDLE_MS && (entry.channel?.connections() ?? 0) === 0;
       if (entry.leases > 0) {
         if (isIdle) this.#close(entry);
-      } else if (isIdle || !isKnown(entry.settings.address) || this.#isReplaced(entry)) {
+        // Where the address is held through another channel, this one has old settings.
+      } else if (isIdle || held.has(entry.settings.address) || !isKnown(entry.settings.address)) {
         this.#entries.delete(key);
         this.#close(entry);
       }
     }
-  }
-
-  /** Another channel to the same address is in use: this one has old settings. */
-  #isReplaced(entry: Entry): boolean {
-    for (const other of this.#entries.values()) {
-      if (other !== entry && other.leases > 0 && other.settings.address === entry.settings.address) return true;
-    }
-    return false;
   }
 
   #close(entry: Entry): void {

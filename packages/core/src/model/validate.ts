@@ -12,6 +12,7 @@ import type { MeshSnapshot } from "./snapshot.ts";
 export function validateSnapshot(snapshot: MeshSnapshot): Problem[] {
   const problems: Problem[] = [];
   const error = (where: string, message: string) => problems.push({ where, message, severity: "error" });
+  validateClaims(snapshot, error);
   for (const { routes } of snapshot.virtualHosts) for (const route of routes) validateRoute(route, snapshot, error);
   for (const backend of snapshot.backends.values()) validateBackend(backend, snapshot, error);
   for (const set of snapshot.endpointSets.values()) validateEndpoints(set, error);
@@ -22,6 +23,18 @@ export function validateSnapshot(snapshot: MeshSnapshot): Problem[] {
 }
 
 type Report = (where: string, message: string) => void;
+
+function validateClaims({ virtualHosts }: MeshSnapshot, error: Report): void {
+  const claims = new Map<string, string>();
+  for (const { name, authorities, origin } of virtualHosts) {
+    for (const authority of authorities) {
+      const claim = authority.toLowerCase();
+      const other = claims.get(claim);
+      if (other !== undefined) error(origin, `virtual host ${name} claims ${claim}, which ${other} claims already`);
+      claims.set(claim, name);
+    }
+  }
+}
 
 function validateRoute(route: Route, snapshot: MeshSnapshot, error: Report): void {
   if (route.hashOn.length > 0) error(route.origin, `hashOn of route ${route.name} is not built in this version`);

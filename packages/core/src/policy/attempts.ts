@@ -3,11 +3,12 @@ import type { Clock } from "../clock.ts";
 import { Attempt } from "../context.ts";
 import type { Deadlines } from "../deadlines.ts";
 import { discard } from "../discard.ts";
-import type { Layer } from "../layer.ts";
+import type { Handler, Layer } from "../layer.ts";
 import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse, type RequestBody } from "../message.ts";
 import type { RetryConfig } from "../model/route.ts";
 import { outcomeOfError } from "../outcome.ts";
 import type { Random } from "../random.ts";
+import type { Waits } from "../waits.ts";
 import { backoffMs } from "./backoff.ts";
 import { type Replay, replayOf } from "./replay.ts";
 import { decideRetry, type RetryDecision } from "./retry.ts";
@@ -18,6 +19,7 @@ export interface AttemptsDependencies {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly random: Random;
+  readonly waits: Waits;
 }
 
 /**
@@ -30,9 +32,17 @@ export function attempts(config: RetryConfig | "off" | null, budget: RetryBudget
   return (next) => (request) => {
     const now = clock.now();
     budget.deposit(now);
-    if (config === "off" || request.context.options.retry === false) return next(derive(request, beginTry(request, now)));
+    if (config === "off" || request.context.options.retry === false) return onlyTry(next, request, now);
     return new Tries(request, config, budget, dependencies).run(next, now);
   };
+}
+
+function onlyTry(next: Handler, request: MeshRequest, now: number): Promise<MeshResponse> {
+  const { attempt, headers } = beginTry(request, now);
+  return next(derive(request, { attempt, headers })).catch((error: unknown) => {
+    if (attempt.outcome === "pending") attempt.outcome = outcomeOfError(error, request.cancel.isCancelled);
+    throw error;
+  });
 }
 
 /** A new entry in the request's record, and the headers that tell the receiver which try this is and how long it has. */
@@ -89,15 +99,21 @@ class Tries {
       const again = await this.#again(attempt, response);
       if (!again) {
         if (response) return this.#commit(response);
-        this.#replay.close();
+        this.#over();
         throw failure;
       }
     }
   }
 
   #commit(response: MeshResponse): MeshResponse {
+    if (this.#retries > 0) this.#dependencies.waits.end(this.#request.context.cancel);
     response.body.whenEnd(() => this.#replay.close());
     return response;
+  }
+
+  #over(): void {
+    this.#dependencies.waits.end(this.#request.context.cancel);
+    this.#replay.close();
   }
 
   /** Whether there is another try; returns when it is time for it. The response of a try that will be repeated is discarded. */
@@ -126,10 +142,11 @@ class Tries {
     this.#retries++;
     this.#body = this.#replay.next();
     if (response) discard(response, deadlines);
+    this.#dependencies.waits.begin(this.#request.context.cancel);
     try {
       await sleep(clock, waitMs, this.#request.cancel);
     } catch (reason) {
-      this.#replay.close();
+      this.#over();
       throw reason;
     }
     return true;

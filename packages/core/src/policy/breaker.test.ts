@@ -10,7 +10,7 @@ import { PushBody } from "../push-body.ts";
 import { Breaker, breakerLayer, type Permit } from "./breaker.ts";
 
 function configOf(parts: Partial<BreakerConfig> = {}): BreakerConfig {
-  return { consecutiveFailures: 3, failurePercent: null, minRequests: 4, windowMs: 10_000, openForMs: 5_000, ...parts };
+  return { engine: "native", consecutiveFailures: 3, failurePercent: null, minRequests: 4, windowMs: 10_000, openForMs: 5_000, ...parts };
 }
 
 const breakerOf = (parts: Partial<BreakerConfig> = {}) => new Breaker(configOf(parts), 0);
@@ -227,4 +227,12 @@ test("a caller that leaves neither opens the breaker nor blocks its probe", asyn
   clock.tick(5_000);
   await expect(send(leaving)).rejects.toThrow("left");
   expect(breaker.admit(5_000)).not.toBe(null);
+});
+
+test("a probe is over with a good head, however long its body takes", async () => {
+  const { breaker, send, answers, clock } = layered();
+  for (let count = 0; count < 3; count++) await send(answers(500));
+  await clock.advance(5_000);
+  await send(answers(200, new PushBody({ pause() {}, resume() {}, abort() {} })));
+  expect(breaker.state(clock.now())).toBe("closed");
 });

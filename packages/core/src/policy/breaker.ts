@@ -10,6 +10,8 @@ const SLOTS = 10;
 /** Leave to make one call. Its verdict counts only in the period in which it was given. */
 export interface Permit {
   readonly period: number;
+  /** The one call by which a half-open breaker decides. */
+  readonly isProbe: boolean;
 }
 
 export type BreakerState = "closed" | "open" | "half-open";
@@ -51,14 +53,14 @@ export class Breaker {
 
   /** Leave for one call, or null. Each permit must be settled exactly once. */
   admit(now: number): Permit | null {
-    if (this.#state === "closed") return { period: this.#period };
+    if (this.#state === "closed") return { period: this.#period, isProbe: false };
     if (this.#state === "open") {
       if (now < this.#openUntil) return null;
       this.#enter("half-open");
     }
     if (this.#isProbing) return null;
     this.#isProbing = true;
-    return { period: this.#period };
+    return { period: this.#period, isProbe: true };
   }
 
   settle(permit: Permit, verdict: Verdict, now: number): void {
@@ -147,8 +149,8 @@ export function breakerLayer(backend: string, breaker: Breaker, clock: Clock): L
     };
     return next(request).then(
       (response) => {
-        // A pipe may stay open for days, and a probe that is not settled holds everybody back.
-        if (response.socket) settle(null);
+        // A pipe may stay open for days. And a probe is over with a good head: a long body must not hold back everybody else.
+        if (response.socket || (permit.isProbe && attempt !== null && verdictOf(attempt) === "success")) settle(null);
         else response.body.whenEnd(settle);
         return response;
       },

@@ -59,7 +59,8 @@ class StreamReplay implements Replay {
   async *#read(current: number): AsyncGenerator<Chunk, void, undefined> {
     for (let index = 0; ; index++) {
       while (index >= this.#dropped + this.#kept.length && !this.#isDone) await this.#pull();
-      if (current !== this.#try) return;
+      // Not an end: what was read so far would pass for the whole body.
+      if (current !== this.#try) throw new Error("this try was given up for another");
       const chunk = this.#kept[index - this.#dropped];
       if (chunk === undefined) {
         if (this.#failure) throw this.#failure.error;

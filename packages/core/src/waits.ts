@@ -1,0 +1,31 @@
+import type { Cancel } from "./cancel.ts";
+
+/**
+ * Requests that wait while no channel has them: between two tries, or for a first endpoint. They are in flight all the same:
+ * closing waits for them, and ends what is left.
+ */
+export class Waits {
+  readonly #waiting = new Set<Cancel>();
+  #listeners: (() => void)[] = [];
+
+  begin(request: Cancel): void {
+    this.#waiting.add(request);
+  }
+
+  end(request: Cancel): void {
+    if (!this.#waiting.delete(request) || this.#waiting.size > 0) return;
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const listener of listeners) listener();
+  }
+
+  /** Resolves when none is left. */
+  whenNone(): Promise<void> {
+    if (this.#waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#listeners.push(resolve));
+  }
+
+  cancelAll(reason: unknown): void {
+    for (const request of [...this.#waiting]) request.cancel(reason);
+  }
+}
