@@ -1,11 +1,6 @@
 import { formatDuration } from "../../duration.ts";
 import { FORMATS } from "./formats.ts";
-import type { EnumKind, Kind } from "./kinds.ts";
-
-/** The values that begin with a prefix, as one writes them. */
-export function named({ prefixes = [] }: EnumKind): readonly string[] {
-  return prefixes.map((prefix) => `${prefix}<name>`);
-}
+import type { Kind } from "./kinds.ts";
 
 /** What a kind allows, in words that complete "expected ...". */
 export function expectation(kind: Kind): string {
@@ -28,7 +23,7 @@ export function expectation(kind: Kind): string {
     case "duration":
       return `a duration from ${formatDuration(kind.minMs)} to 24h, such as 250ms, 2s or 1m30s`;
     case "enum":
-      return kind.values.length === 1 ? String(kind.values[0]) : `one of ${[...kind.values, ...named(kind)].join(", ")}`;
+      return kind.values.length === 1 ? String(kind.values[0]) : `one of ${kind.values.join(", ")}`;
     case "off":
       return `off or ${expectation(kind.or)}`;
     case "either":
