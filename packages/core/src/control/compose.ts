@@ -79,6 +79,7 @@ const BACKEND_KEYS: ReadonlySet<string> = new Set([
   "limits",
   "breaker",
   "outlier",
+  "use",
 ]);
 
 /** The keys of a service that say something about each of the parts it is translated into. */
@@ -86,7 +87,8 @@ const MEANS = {
   endpointSets: (key: string) => key === "endpoints",
   inboundPolicies: (key: string) => key === "inbound",
   backends: (key: string, value: unknown) => BACKEND_KEYS.has(key) || (key === "retry" && Object.hasOwn(Object(value), "budget")),
-  virtualHosts: (key: string) => key !== "endpoints" && key !== "inbound" && !BACKEND_KEYS.has(key),
+  // A policy that is used may say something about both.
+  virtualHosts: (key: string) => key === "use" || (key !== "endpoints" && key !== "inbound" && !BACKEND_KEYS.has(key)),
 } as const;
 
 function documentSnapshot(snapshot: MeshSnapshot, merged: MergedDocument): RankedSnapshot {

@@ -166,6 +166,7 @@ test("SRV gives port and weight, and of its records those of the lowest priority
     { host: "spare", port: 3, priority: 20, weight: 9 },
     { host: "dead", port: 4, priority: 10 },
   ]);
+  resolve.set("spare", ["10.0.0.9"]);
   resolve.set("a", ["10.0.0.1"]);
   resolve.set("b", ["10.0.0.2", "10.0.0.3"]);
   const { follow, clock, names, told, messages } = resolution(resolve);

@@ -57,9 +57,9 @@ export class WatchedSources {
     this.#start();
   }
 
-  /** Every source that is not optional has spoken, and what they said is in force. */
+  /** Every source that is not optional has spoken, and what they said is in force: nothing is before that. */
   get areReady(): boolean {
-    return this.#dependencies.store.revision > 0 && this.all.every((source) => source.hasSpoken || source.isOptional);
+    return this.#dependencies.store.revision > 0;
   }
 
   get names(): string {
