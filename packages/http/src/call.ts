@@ -1,19 +1,10 @@
-import {
-  type CallOptions,
-  type Handler,
-  type HeaderMap,
-  type Mesh,
-  MeshError,
-  type MeshResponse,
-  type RequestBody,
-  type RequestContext,
-} from "@heddle/core";
+import type { CallOptions, HeaderMap, MeshResponse, RequestBody, RequestContext } from "@heddle/core";
+import { type FrontDoor, leaving, wayTo } from "./front-door.ts";
 import { type HeadersInput, headerMap, NO_HEADERS } from "./header-map.ts";
 import { linkSignal } from "./link-signal.ts";
 import { Reply } from "./reply.ts";
 import { type BodyInput, releaseBody, requestBody } from "./request-body.ts";
 import { type Query, type Target, withQuery } from "./target.ts";
-import { assertEgress } from "./unclaimed.ts";
 
 /** The message of a request, as every front door takes it. */
 export interface MessageOptions {
@@ -31,27 +22,24 @@ export interface MessageOptions {
 
 const NO_MESSAGE: MessageOptions = {};
 
-/**
- * The one way from a front door into the mesh. `unclaimed` serves hosts that no service claims; null where the name must be a service's.
- * Rejects, and never throws.
- */
+/** The one way from a front door into the mesh. Rejects, and never throws. */
 export function call(
-  mesh: Mesh,
-  unclaimed: Handler | null,
+  door: FrontDoor,
   target: Target,
   method: string | undefined,
   message: MessageOptions = NO_MESSAGE,
   options?: CallOptions,
 ): Promise<Reply> {
+  const { mesh } = door;
   const { signal } = message;
   if (signal?.aborted) return Promise.reject(signal.reason);
   let response: Promise<MeshResponse>;
   let context: RequestContext;
   try {
-    const handler = mesh.virtualHost(target.authority) ?? otherwise(mesh, unclaimed, target.authority);
+    const handler = wayTo(door, target.authority);
     const { headers, body } = content(message);
     const request = mesh.startRequest({
-      method: method?.toUpperCase() ?? (body === null ? "GET" : "POST"),
+      method: method === undefined ? (body === null ? "GET" : "POST") : methodOf(method),
       scheme: target.scheme,
       authority: authorityOf(headers) ?? target.authority,
       path: message.query ? withQuery(target.path, message.query) : target.path,
@@ -60,7 +48,7 @@ export function call(
       ...(options && { options }),
     });
     context = request.context;
-    response = handler(request);
+    response = leaving(door, handler(request));
     if (signal) response = linkSignal(signal, context.cancel, response);
   } catch (error) {
     return Promise.reject(error);
@@ -70,10 +58,10 @@ export function call(
   return reply;
 }
 
-function otherwise(mesh: Mesh, unclaimed: Handler | null, authority: string): Handler {
-  if (!unclaimed) throw new MeshError("unknown_service", `no service claims ${authority}`);
-  assertEgress(mesh, authority);
-  return unclaimed;
+function methodOf(given: string): string {
+  const method = given.toUpperCase();
+  if (method === "CONNECT") throw new TypeError("CONNECT: a reply cannot hand over its connection; use dispatcher.connect");
+  return method;
 }
 
 function content(message: MessageOptions): { readonly headers: HeaderMap; readonly body: RequestBody } {

@@ -2,17 +2,13 @@ import type { Socket } from "node:net";
 import { Client, type Dispatcher } from "undici";
 import type { Dial } from "./dial.ts";
 import type { Exchange } from "./exchange.ts";
+import type { OpenSockets } from "./open-sockets.ts";
 
 /** The socket under a {@link Connection}, and what it has carried. */
 export class Wire {
   socket: Socket | null = null;
   /** Complete exchanges on this socket. */
   exchanges = 0;
-}
-
-/** How many sockets of a channel are open. */
-export interface OpenSockets {
-  count: number;
 }
 
 /**
@@ -31,8 +27,7 @@ export class Connection extends Client {
           if (socket) {
             wire.socket = socket;
             wire.exchanges = 0;
-            open.count++;
-            socket.once("close", () => open.count--);
+            open.add(socket);
           }
           connected(error, socket);
         })) as never,

@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
 import type { BodySink, DeadlineEntry, Deadlines, HeaderMap, MeshRequest, MeshResponse, PushBody } from "@heddle/core";
 import { type Dispatcher, errors } from "undici";
 
@@ -59,6 +60,10 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
       return;
     }
     this.#stopWaiting();
+    if (response.socket) {
+      this.#handOver(response, response.socket);
+      return;
+    }
     this.#body = body;
     const headers = response.headers as IncomingHttpHeaders;
     this.rawHeaders = headers;
@@ -72,6 +77,17 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
     if (this.#isOver) return;
     this.#waitForBody();
     body.attach(this);
+  }
+
+  #handOver({ status, headers, body }: MeshResponse, socket: Duplex): void {
+    this.#isOver = true;
+    this.rawHeaders = headers as IncomingHttpHeaders;
+    try {
+      this.#handler.onRequestUpgrade?.(this, status, this.rawHeaders, socket);
+    } catch (error) {
+      body.abandon(error);
+      this.#handler.onResponseError?.(this, error as Error);
+    }
   }
 
   // The controller

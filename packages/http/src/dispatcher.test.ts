@@ -184,14 +184,6 @@ test("a caller's signal stops a request with its own reason", async () => {
   await expect(reply).rejects.toBe(reason);
 });
 
-test("an upgrade to a service is refused, not lost", async () => {
-  const { dispatcher } = await setup();
-  await expect(dispatcher.upgrade({ origin: "http://reviews", path: "/", protocol: "websocket" } as never)).rejects.toThrow(
-    "the mesh does not carry an upgrade to websocket",
-  );
-  await expect(dispatcher.connect({ origin: "http://reviews", path: "reviews:80" })).rejects.toThrow("the mesh does not carry CONNECT");
-});
-
 test("an upgrade to an unclaimed host is passed on", async () => {
   const { dispatcher } = await setup();
   const server = createServer((socket) => {

@@ -5,17 +5,25 @@ import {
   type Handler,
   type HeaderMap,
   type Mesh,
+  narrowed,
   type RequestBody,
   type RequestContext,
 } from "@heddle/core";
-import { Dispatcher, Dispatcher1Wrapper, errors, getGlobalDispatcher } from "undici";
+import { Dispatcher, Dispatcher1Wrapper } from "undici";
 import { authorityOf } from "./call.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { DispatchedCall, type DispatchTimeouts } from "./dispatched-call.ts";
+import { type Failures, type FrontDoor, leaving, wayTo } from "./front-door.ts";
+import { globalDispatcher } from "./global-dispatcher.ts";
 import { headerMap } from "./header-map.ts";
 import { type Origin, Origins } from "./origin.ts";
 import { type BodyInput, requestBody } from "./request-body.ts";
-import { assertEgress, type OutboundOptions, unclaimedHandler } from "./unclaimed.ts";
+import { type OutboundOptions, unclaimedHandler } from "./unclaimed.ts";
+
+export interface MeshDispatcherOptions extends OutboundOptions {
+  /** For every call made through this dispatcher. Default: none. */
+  readonly mesh?: CallOptions | undefined;
+}
 
 /** What the mesh takes from a dispatch beside undici's own options. */
 export interface MeshDispatchOptions extends Dispatcher.DispatchOptions {
@@ -31,21 +39,35 @@ const formerHandlers = Dispatcher1Wrapper as unknown as { wrapHandler(handler: D
 /**
  * The mesh as an undici dispatcher: hosts that services claim go through it, all others to the dispatcher that was global when this one
  * was made. `opts.headersTimeout` and `opts.bodyTimeout` hold where given (undici's defaults of 300 s do not: the mesh has deadlines);
- * `opts.headersTimeout` covers all tries. Upgrades and CONNECT to services are refused. Closing it is closing the mesh, so `close`
+ * `opts.headersTimeout` covers all tries. Closing it is closing the mesh, so `close`
  * and `destroy` here do nothing.
  */
 export class MeshDispatcher extends Dispatcher {
   /** Who serves unclaimed hosts. */
   readonly unclaimed: Dispatcher;
   readonly #mesh: Mesh;
-  readonly #unclaimedHandler: Handler;
+  readonly #door: FrontDoor;
+  readonly #bound: CallOptions | undefined;
   readonly #origins = new Origins();
 
-  constructor(mesh: Mesh, options: OutboundOptions = {}) {
+  constructor(mesh: Mesh, options: MeshDispatcherOptions = {}) {
     super();
     this.#mesh = mesh;
-    this.unclaimed = options.unclaimed ?? getGlobalDispatcher();
-    this.#unclaimedHandler = unclaimedHandler(mesh, { unclaimed: this.unclaimed });
+    this.unclaimed = options.unclaimed ?? globalDispatcher();
+    const unclaimed = unclaimedHandler(mesh, { unclaimed: this.unclaimed });
+    this.#door = { mesh, unclaimed, failures: options.failures ?? "reject" };
+    this.#bound = options.mesh;
+  }
+
+  get failures(): Failures {
+    return this.#door.failures;
+  }
+
+  /** This dispatcher with options for every call made through it, for code that takes a dispatcher and nothing else. */
+  bind(options: CallOptions): MeshDispatcher {
+    checkCallOptions(options);
+    const { unclaimed, failures } = this;
+    return new MeshDispatcher(this.#mesh, { unclaimed, failures, mesh: narrowed(this.#bound, options) });
   }
 
   override dispatch(options: MeshDispatchOptions, handler: DispatchHandler): boolean {
@@ -63,15 +85,11 @@ export class MeshDispatcher extends Dispatcher {
     const told = typeof handler.onRequestStart === "function" ? handler : formerHandlers.wrapHandler(handler);
     try {
       const origin = this.#origins.parse(options.origin);
-      const claimed = this.#mesh.virtualHost(origin.authority);
-      if (claimed) {
-        refuseUpgrade(options, origin);
-        this.#send(claimed, origin, options, told, callOptions, onStart);
-        return true;
-      }
-      assertEgress(this.#mesh, origin.authority);
-      if (isUpgrade(options) || !hasDeadline(callOptions)) return this.unclaimed.dispatch(options, told);
-      this.#send(this.#unclaimedHandler, origin, options, told, callOptions, onStart);
+      const effective = callOptions && this.#bound ? narrowed(this.#bound, callOptions) : (callOptions ?? this.#bound);
+      const way = wayTo(this.#door, origin.authority);
+      const isUnclaimed = way === this.#door.unclaimed;
+      if (isUnclaimed && (isUpgrade(options) || !hasDeadline(effective))) return this.unclaimed.dispatch(options, told);
+      this.#send(way, origin, options, told, effective, onStart);
     } catch (error) {
       told.onResponseError?.(new DispatchedCall(told, null, this.#mesh.deadlines), error as Error);
     }
@@ -104,6 +122,7 @@ export class MeshDispatcher extends Dispatcher {
   ): void {
     checkCallOptions(callOptions);
     const headers: HeaderMap = headerMap(options.headers as Parameters<typeof headerMap>[0]);
+    if (options.upgrade) headers.upgrade = String(options.upgrade);
     const body: RequestBody = requestBody(options.body as BodyInput, headers);
     const path = options.query ? `${options.path}?${stringify(options.query)}` : options.path;
     const call = new DispatchedCall(handler, timeoutsOf(options), this.#mesh.deadlines);
@@ -119,7 +138,7 @@ export class MeshDispatcher extends Dispatcher {
     });
     call.started(request);
     onStart?.(request.context);
-    way(request).then(
+    leaving(this.#door, way(request)).then(
       (response) => {
         this.#mesh.remember(response.headers, request.context);
         call.respond(response);
@@ -133,17 +152,11 @@ export class MeshDispatcher extends Dispatcher {
 function hasDeadline(callOptions: CallOptions | undefined): boolean {
   if (callOptions?.timeout !== undefined) return true;
   const scope = currentScope();
-  return scope !== null && scope.deadlineAt !== Number.POSITIVE_INFINITY;
+  return scope !== null && (scope.deadlineAt !== Number.POSITIVE_INFINITY || scope.options?.timeout !== undefined);
 }
 
 function isUpgrade(options: Dispatcher.DispatchOptions): boolean {
   return Boolean(options.upgrade) || options.method === "CONNECT";
-}
-
-function refuseUpgrade(options: Dispatcher.DispatchOptions, origin: Origin): void {
-  if (!isUpgrade(options)) return;
-  const what = options.method === "CONNECT" ? "CONNECT" : `an upgrade to ${String(options.upgrade)}`;
-  throw new errors.NotSupportedError(`${origin.authority}: the mesh does not carry ${what}`);
 }
 
 function timeoutsOf(options: Dispatcher.DispatchOptions): DispatchTimeouts | null {

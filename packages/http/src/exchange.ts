@@ -1,5 +1,5 @@
-import type { Cancel, HeaderMap, MeshRequest, MeshResponse } from "@heddle/core";
-import { type BodySource, PushBody } from "@heddle/core";
+import type { Duplex } from "node:stream";
+import { type BodySource, type Cancel, type HeaderMap, type MeshRequest, type MeshResponse, PushBody } from "@heddle/core";
 import type { Dispatcher } from "undici";
 import type { Wire } from "./connection.ts";
 import { transportFailure } from "./transport-failure.ts";
@@ -24,6 +24,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   readonly #onCancel: (reason: unknown) => void;
   #controller: Controller | null = null;
   #body: PushBody | null = null;
+  /** Of an upgrade or CONNECT; undici has let go of it. */
+  #pipe: Duplex | null = null;
   #bytesReadBefore = 0;
   #isPaused = false;
 
@@ -65,11 +67,30 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#resolve({ status, headers, body: this.#body });
   }
 
+  onRequestUpgrade(_controller: Controller, status: number, headers: HeaderMap, socket: Duplex): void {
+    if (this.isOver) {
+      socket.destroy();
+      return;
+    }
+    this.#pipe = socket;
+    this.#body = new PushBody(this);
+    let failure: unknown = null;
+    // Until its new owner listens, an error would end the process.
+    socket.on("error", (error) => {
+      failure = error;
+    });
+    socket.once("close", () => {
+      if (failure === null) this.onResponseEnd(null, null);
+      else this.onResponseError(null, failure);
+    });
+    this.#resolve({ status, headers, body: this.#body, socket });
+  }
+
   onResponseData(_controller: Controller, chunk: Uint8Array): void {
     this.#body?.push(chunk);
   }
 
-  onResponseEnd(_controller: Controller, trailers: HeaderMap | null): void {
+  onResponseEnd(_controller: Controller | null, trailers: HeaderMap | null): void {
     if (this.wire) this.wire.exchanges++;
     if (this.isOver) return;
     this.#finish();
@@ -102,7 +123,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   abort(reason: unknown): void {
     if (this.isOver) return;
     this.#finish();
-    this.#controller?.abort(reason as Error);
+    this.#cut(reason);
   }
 
   /** What the caller is told about an error of undici; also narrows the attempt's record to what the error proves. */
@@ -117,9 +138,14 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #stop(reason: unknown): void {
     if (this.isOver) return;
     this.#finish();
-    this.#controller?.abort(reason as Error);
+    this.#cut(reason);
     if (this.#body) this.#body.fail(reason);
     else this.#reject(reason);
+  }
+
+  #cut(reason: unknown): void {
+    if (this.#pipe) this.#pipe.destroy(reason instanceof Error ? reason : undefined);
+    else this.#controller?.abort(reason as Error);
   }
 
   #finish(): void {

@@ -1,8 +1,13 @@
+// First: it must be evaluated before anything loads undici.
+import "./former-global.ts";
+
 export type { Application, FastifyApp, Servable } from "./application.ts";
 export type { MessageOptions } from "./call.ts";
-export { MeshDispatcher, type MeshDispatchOptions } from "./dispatcher.ts";
+export { checkCallOptions } from "./call-options.ts";
+export { MeshDispatcher, type MeshDispatcherOptions, type MeshDispatchOptions } from "./dispatcher.ts";
 export { type FetchFunction, type FetchOptions, meshFetch } from "./fetch.ts";
 export type { FetchConnection, FetchHandler } from "./fetch-handler.ts";
+export type { Failures } from "./front-door.ts";
 export type { HeadersInput } from "./header-map.ts";
 export { installMesh } from "./install.ts";
 export { type Listener, type ListenOptions, listen } from "./listener.ts";

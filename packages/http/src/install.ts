@@ -1,9 +1,7 @@
 import type { Mesh } from "@heddle/core";
 import { type Dispatcher, getGlobalDispatcher, setGlobalDispatcher } from "undici";
 import { MeshDispatcher } from "./dispatcher.ts";
-
-/** Where undici 6 and 7, and so the fetch built into Node, look for their global dispatcher. */
-const FORMER_GLOBAL = Symbol.for("undici.globalDispatcher.1");
+import { formerGlobal, setFormerGlobal } from "./global-dispatcher.ts";
 
 interface Installation {
   /** What was global before, in the present and in the former place. */
@@ -49,10 +47,6 @@ function restore(): void {
   for (let at = getGlobalDispatcher(), top = installations.get(at); top?.uses === 0; at = top.before, top = installations.get(at)) {
     installations.delete(at);
     setGlobalDispatcher(top.before);
-    (globalThis as Record<symbol, unknown>)[FORMER_GLOBAL] = top.formerBefore;
+    setFormerGlobal(top.formerBefore);
   }
-}
-
-function formerGlobal(): unknown {
-  return (globalThis as Record<symbol, unknown>)[FORMER_GLOBAL];
 }

@@ -25,11 +25,11 @@ const KEYS = {
 
 /** A `request` bound to this mesh, which can be passed on alone. */
 export function meshRequest(mesh: Mesh, outbound: OutboundOptions = {}): RequestFunction {
-  const unclaimed = unclaimedHandler(mesh, outbound);
+  const door = { mesh, unclaimed: unclaimedHandler(mesh, outbound), failures: outbound.failures ?? "reject" };
   return (url, options) => {
     try {
       if (options !== undefined) checkOptions(options);
-      return call(mesh, unclaimed, parseTarget(url), options?.method, options, options?.mesh);
+      return call(door, parseTarget(url), options?.method, options, options?.mesh);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -3,6 +3,7 @@ import { call, type MessageOptions } from "./call.ts";
 import { CALL_OPTION_NAMES, isCallOption, unknownKey } from "./call-options.ts";
 import type { MeshDispatcher } from "./dispatcher.ts";
 import { type FetchFunction, meshFetch } from "./fetch.ts";
+import type { FrontDoor } from "./front-door.ts";
 import type { Reply } from "./reply.ts";
 import { parsePath, type Target } from "./target.ts";
 import type { OutboundOptions } from "./unclaimed.ts";
@@ -47,8 +48,9 @@ export function serviceHandle(mesh: Mesh, name: string, outbound: OutboundOption
   if (typeof name !== "string" || name === "" || /[/?#@\s]/.test(name))
     throw new TypeError(`service ${JSON.stringify(name)} must be a name or host[:port]`);
   const authority = name.toLowerCase();
+  const door: FrontDoor = { mesh, unclaimed: null, failures: outbound.failures ?? "reject" };
   const send = (method: string | undefined, path: string, options: ServiceRequestOptions | undefined): ReplyPromise =>
-    withShortcuts(sendTo(mesh, authority, method, path, options));
+    withShortcuts(sendTo(door, authority, method, path, options));
   const fetch = meshFetch(mesh, outbound);
   return {
     name,
@@ -64,7 +66,7 @@ export function serviceHandle(mesh: Mesh, name: string, outbound: OutboundOption
 }
 
 function sendTo(
-  mesh: Mesh,
+  door: FrontDoor,
   authority: string,
   method: string | undefined,
   path: string,
@@ -73,7 +75,7 @@ function sendTo(
   try {
     const target: Target = { scheme: "http", authority, path: parsePath(path) };
     const callOptions = options && pickCallOptions(options);
-    return call(mesh, null, target, method, options, callOptions);
+    return call(door, target, method, options, callOptions);
   } catch (error) {
     return Promise.reject(error);
   }

@@ -1,23 +1,20 @@
-import { deadline, type Handler, type Mesh, MeshError, type MeshRequest, type MeshResponse } from "@heddle/core";
-import { type Dispatcher, getGlobalDispatcher } from "undici";
+import { deadline, type Handler, type Mesh, type MeshRequest, type MeshResponse } from "@heddle/core";
+import type { Dispatcher } from "undici";
 import { Exchange } from "./exchange.ts";
+import type { Failures } from "./front-door.ts";
+import { globalDispatcher } from "./global-dispatcher.ts";
 import { sendableBody } from "./sendable-body.ts";
 
-/** Who serves the hosts that no service claims. */
 export interface OutboundOptions {
-  /** Default: undici's global dispatcher at this moment, so that proxies and mocks of the process keep working. */
+  /** Who serves the hosts that no service claims. Default: the global dispatcher at this moment, so that proxies and mocks of the process keep working. */
   readonly unclaimed?: Dispatcher;
-}
-
-/** Throws `unknown_service` unless hosts that no service claims may be called. */
-export function assertEgress(mesh: Mesh, authority: string): void {
-  if (mesh.egress === "allow") return;
-  throw new MeshError("unknown_service", `no service claims ${authority}, and mesh.egress is deny`);
+  /** `response`: failures of the mesh are answers, with the status that a proxy would give and their code in `x-heddle-error`. Default: `reject`. */
+  readonly failures?: Failures;
 }
 
 /** The way of unclaimed hosts: their deadline, and nothing else of the mesh. Errors stay what the dispatcher made them. */
 export function unclaimedHandler(mesh: Mesh, options: OutboundOptions): Handler {
-  const dispatcher = options.unclaimed ?? getGlobalDispatcher();
+  const dispatcher = options.unclaimed ?? globalDispatcher();
   const send = (request: MeshRequest): Promise<MeshResponse> =>
     new Promise<MeshResponse>((resolve, reject) => {
       const exchange = new DirectExchange(request, resolve, reject);

@@ -8,11 +8,13 @@ type WireHeaders = HeaderMap | (string | string[])[];
  */
 export function wireHeaders(request: MeshRequest, originAuthority: string): WireHeaders {
   const { headers, authority } = request;
-  if (authority === originAuthority && headers.host === undefined) return headers;
+  // What an upgrade asks for is undici's to write.
+  const asksForUpgrade = headers.upgrade !== undefined;
+  if (!asksForUpgrade && authority === originAuthority && headers.host === undefined) return headers;
   const list: (string | string[])[] = ["host", authority];
   for (const name in headers) {
     const value = headers[name];
-    if (value !== undefined && name !== "host") list.push(name, value);
+    if (value !== undefined && name !== "host" && name !== "upgrade") list.push(name, value);
   }
   return list;
 }
