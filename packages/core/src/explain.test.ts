@@ -209,3 +209,16 @@ function agrees(decision: ExplainedDecision, { route, backend, path, status }: S
       return decision satisfies never;
   }
 }
+
+test("says which backend refuses https, as the request would learn", async () => {
+  const explanation = explained(snapshotOf(), { url: "https://reviews/" });
+  expect(explanation.decision).toMatchObject({ kind: "forward", backends: [{ refuses: "tls_required" }] });
+  await expect(outboundStack().send({ scheme: "https" }).response).rejects.toMatchObject({ code: "tls_required" });
+  expect(explained(snapshotOf(), { url: "http://reviews/" }).decision).toMatchObject({ backends: [{ refuses: null }] });
+});
+
+test("a host header is the authority that is sent; the URL's host alone names the service", () => {
+  const explanation = explained(snapshotOf(), { url: "http://reviews/", headers: { Host: "Public.example" } });
+  expect(explanation).toMatchObject({ virtualHost: { name: "reviews" }, decision: { authority: "public.example" } });
+  expect(explanation.decision.kind === "forward" && "host" in explanation.decision.requestHeaders).toBe(false);
+});

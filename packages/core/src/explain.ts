@@ -14,9 +14,10 @@ import {
 import { formatDuration } from "./duration.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
 import { formatFraction } from "./fraction.ts";
-import { copyHeaders, type HeaderMap, type MeshRequest } from "./message.ts";
+import { copyHeaders, type HeaderMap, headerValue, type MeshRequest } from "./message.ts";
 import type { Route, WeightedBackend } from "./model/route.ts";
 import { type CompiledRoute, requestChange } from "./outbound.ts";
+import { refusesScheme } from "./policy/plaintext.ts";
 import { startOutbound } from "./request-start.ts";
 import { redirectLocation } from "./routing/redirect.ts";
 import { pathnameOf } from "./routing/router.ts";
@@ -77,6 +78,8 @@ export interface ExplainedBackend {
   readonly backend: string;
   readonly percent: number;
   readonly from: string;
+  /** The code with which this backend refuses the request; null if it takes it. */
+  readonly refuses: "tls_required" | null;
   readonly balancer: string;
   readonly breaker: string;
   readonly outlier: string;
@@ -99,8 +102,8 @@ export interface ExplainDependencies {
  * randomness, token or turn. Throws TypeError for a URL that is none.
  */
 export function explainRequest(wanted: ExplainRequest, { dataPlane, clock, egress }: ExplainDependencies): Explanation {
-  const request = requestOf(wanted, clock);
-  const claim = dataPlane.claim(request.authority);
+  const { request, host } = requestOf(wanted, clock);
+  const claim = dataPlane.claim(host);
   if (claim === null) {
     return {
       authority: request.authority,
@@ -123,22 +126,26 @@ export function explainRequest(wanted: ExplainRequest, { dataPlane, clock, egres
   };
 }
 
-function requestOf({ method = "GET", url, headers = {} }: ExplainRequest, clock: Clock): MeshRequest {
+/** As the front doors read it: the URL's host names the service, a `host` header the authority that is sent. */
+function requestOf({ method = "GET", url, headers = {} }: ExplainRequest, clock: Clock): { request: MeshRequest; host: string } {
   const parsed = new URL(url);
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") throw new TypeError(`${url}: only http and https are explained`);
   const lower = copyHeaders({});
   for (const [name, value] of Object.entries(headers)) lower[name.toLowerCase()] = typeof value === "string" ? value : [...value];
-  return startOutbound(
+  const authority = headerValue(lower, "host")?.toLowerCase() ?? parsed.host;
+  delete lower.host;
+  const request = startOutbound(
     {
       method,
       scheme: parsed.protocol === "https:" ? "https" : "http",
-      authority: parsed.host,
+      authority,
       path: parsed.pathname + parsed.search,
       headers: lower,
       body: null,
     },
     clock,
   );
+  return { request, host: parsed.host };
 }
 
 /** A route with a fraction takes only some requests: what follows it may be taken too. */
@@ -189,7 +196,9 @@ function decisionOf(route: Route, request: MeshRequest, dataPlane: DataPlane, no
         fallback: route.fallback === null ? null : describeFallback(route.fallback),
         mirrors: route.mirrors.map(({ backend, fraction }) => `${formatFraction(fraction)} to ${backend}`),
         policyFrom: route.policyFrom,
-        backends: action.to.filter((to) => to.weight > 0).map((to) => explainBackend(to, total, dataPlane.backendState(to.backend), now)),
+        backends: action.to
+          .filter((to) => to.weight > 0)
+          .map((to) => explainBackend(to, total, request.scheme, dataPlane.backendState(to.backend), now)),
       };
     }
     default:
@@ -197,12 +206,19 @@ function decisionOf(route: Route, request: MeshRequest, dataPlane: DataPlane, no
   }
 }
 
-function explainBackend(to: WeightedBackend, total: number, state: BackendState, now: number): ExplainedBackend {
+function explainBackend(
+  to: WeightedBackend,
+  total: number,
+  scheme: MeshRequest["scheme"],
+  state: BackendState,
+  now: number,
+): ExplainedBackend {
   const { backend } = state;
   return {
     backend: to.backend,
     percent: (to.weight / total) * 100,
     from: backend.origin,
+    refuses: refusesScheme(scheme, backend.tls) ? "tls_required" : null,
     balancer: backend.balancer.policy,
     breaker: describeBreaker(backend.breaker, state.breaker?.state(now) ?? "closed"),
     outlier: describeOutlier(backend.outlier),

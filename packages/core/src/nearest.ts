@@ -1,10 +1,13 @@
-/** The candidate that was probably meant: at most a third of its letters differ (Levenshtein); null if none is close. */
-export function nearest(wanted: string, candidates: readonly string[]): string | null {
+/** The known word closest to this one, if it is close enough to have been meant. */
+export function nearest(word: string, known: Iterable<string>): string | null {
+  if (word === "" || word.length > 64) return null;
+  const written = word.toLowerCase();
   let best: string | null = null;
-  let bestDistance = Number.POSITIVE_INFINITY;
-  for (const candidate of candidates) {
-    const distance = editDistance(wanted.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance && distance <= Math.max(1, Math.floor(Math.max(wanted.length, candidate.length) / 3))) {
+  let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
+  for (const candidate of known) {
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
+    const distance = editDistance(written, candidate.toLowerCase());
+    if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
@@ -12,16 +15,20 @@ export function nearest(wanted: string, candidates: readonly string[]): string |
   return best;
 }
 
-function editDistance(one: string, other: string): number {
-  if (Math.max(one.length, other.length) > 64) return Number.POSITIVE_INFINITY;
-  let previous = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= one.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= other.length; column++) {
-      const replaced = (previous[column - 1] as number) + (one[row - 1] === other[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column] as number) + 1, (current[column - 1] as number) + 1));
+/** Levenshtein's, with two neighbours in the wrong order counted as one mistake. */
+function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      let least = Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, (beforePrevious[j - 2] ?? 0) + 1);
+      current.push(least);
     }
+    beforePrevious = previous;
     previous = current;
   }
-  return previous[other.length] as number;
+  return previous[b.length] ?? a.length;
 }

@@ -1,11 +1,19 @@
 import { parseArgs } from "node:util";
-import { createMesh, type ExplainedDecision, type Explanation, type MeshSnapshot, type Transport } from "@heddle/core";
+import {
+  createMesh,
+  type ExplainedBackend,
+  type ExplainedDecision,
+  type Explanation,
+  type MeshSnapshot,
+  type Transport,
+} from "@heddle/core";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { readDocument } from "./read-document.ts";
 
 export const explain: Command = {
   usage: "explain FILE [METHOD] URL [-H 'name: value']... [--json]",
-  summary: "Says what would happen to a request and why, by the code that decides for real ones. Sends nothing. Exit 1 if the document has mistakes.",
+  summary:
+    "Says what would happen to a request and why, by the code that decides for real ones. Sends nothing. Exit 1 if the document has mistakes.",
   async run(args, { out, err }) {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -35,7 +43,10 @@ const NO_TRANSPORT: Transport = {
   },
 };
 
-async function explainWith(snapshot: MeshSnapshot, request: { method: string; url: string; headers: Record<string, string> }): Promise<Explanation> {
+async function explainWith(
+  snapshot: MeshSnapshot,
+  request: { method: string; url: string; headers: Record<string, string> },
+): Promise<Explanation> {
   const source = {
     name: "document",
     watch(sink: { update(snapshot: MeshSnapshot): void }) {
@@ -60,13 +71,18 @@ function parseHeaders(lines: readonly string[]): Record<string, string> {
 function asText({ virtualHost, egress, routes, alternatives }: Explanation, what: string): string {
   const lines = [what];
   if (virtualHost) lines.push(`  service ${virtualHost.name}, by its host ${virtualHost.claim} (${virtualHost.from})`);
-  else lines.push(`  no service claims this host; egress is ${egress}: ${egress === "allow" ? "it goes straight out" : "it fails with unknown_service"}`);
+  else
+    lines.push(
+      `  no service claims this host; egress is ${egress}: ${egress === "allow" ? "it goes straight out" : "it fails with unknown_service"}`,
+    );
   for (const { name, from, matched, why } of routes) lines.push(`  route ${name} ${matched ? "taken" : "passed"}: ${why} (${from})`);
   for (const [index, decision] of alternatives.entries()) {
     if (alternatives.length > 1) lines.push(`  ${index === 0 ? "either" : "or"}`);
     if (decision.kind !== "unclaimed") lines.push(...describe(decision).map((line) => `  ${line}`));
   }
-  lines.push("  not known here: which endpoints are healthy, how loaded they are, and the state of breakers and budgets in a running process");
+  lines.push(
+    "  not known here: which endpoints are healthy, how loaded they are, and the state of breakers and budgets in a running process",
+  );
   return `${lines.join("\n")}\n`;
 }
 
@@ -85,13 +101,24 @@ function describe(decision: ExplainedDecision): string[] {
         `sends ${decision.path} for ${decision.authority}`,
         ...Object.entries(decision.requestHeaders).map(([name, value]) => `  with ${name}: ${String(value)}`),
         `timeout ${decision.timeout ?? "none"}; retry ${decision.retry}`,
-        ...decision.backends.flatMap(({ backend, percent, from, balancer, breaker, outlier, limits, endpoints }) => [
-          `${Math.round(percent * 100) / 100}% to ${backend} (${from})`,
-          `  balancer ${balancer}; breaker ${breaker}; outlier detection ${outlier}; ${limits}`,
-          `  endpoints ${endpoints.map(({ address }) => address).join(", ") || "none"}`,
-        ]),
+        ...said({ fault: decision.fault, fallback: decision.fallback, mirrors: decision.mirrors.join("; ") || null }),
+        ...decision.backends.flatMap(describeBackend),
       ];
     default:
       return decision satisfies never;
   }
+}
+
+function describeBackend(backend: ExplainedBackend): string[] {
+  const { breaker, outlier, limits, failure, whenEmpty } = backend;
+  return [
+    `${Math.round(backend.percent * 100) / 100}% to ${backend.backend} (${backend.from})`,
+    ...(backend.refuses === null ? [] : [`  refused with ${backend.refuses}`]),
+    `  balancer ${backend.balancer}; breaker ${breaker}; outlier detection ${outlier}; ${limits}; failure ${failure}; without endpoints ${whenEmpty}`,
+    `  endpoints ${backend.endpoints.map(({ address }) => address).join(", ") || "none"}`,
+  ];
+}
+
+function said(parts: Readonly<Record<string, string | null>>): string[] {
+  return Object.entries(parts).flatMap(([name, text]) => (text === null ? [] : [`${name} ${text}`]));
 }

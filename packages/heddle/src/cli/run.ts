@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { nearest } from "@heddle/core";
 import { type Command, EXIT, type Output, UsageError } from "./command.ts";
 
@@ -14,10 +15,17 @@ export async function run(argv: readonly string[], output: Output): Promise<numb
     output.out.write(await overview());
     return EXIT.ok;
   }
+  if (name === "--version" || name === "-v") {
+    const { version } = createRequire(import.meta.url)("heddle/package.json") as { version: string };
+    output.out.write(`${version}\n`);
+    return EXIT.ok;
+  }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {
     const meant = nearest(name, Object.keys(COMMANDS));
-    output.err.write(`heddle: there is no command ${JSON.stringify(name)}${meant ? `; did you mean ${meant}?` : ""}\n\n${await overview()}`);
+    output.err.write(
+      `heddle: there is no command ${JSON.stringify(name)}${meant ? `; did you mean ${meant}?` : ""}\n\n${await overview()}`,
+    );
     return EXIT.usage;
   }
   const command = await load();

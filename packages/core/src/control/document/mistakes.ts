@@ -1,3 +1,4 @@
+import { nearest } from "../../nearest.ts";
 import type { Problem } from "../../model/problem.ts";
 import { formatPath, type Path, type Places } from "./places.ts";
 
@@ -28,7 +29,7 @@ export class Mistakes {
   suggest(word: string, known: Iterable<string>): string | undefined {
     if (this.#suggestions >= MOST_SUGGESTIONS) return undefined;
     this.#suggestions++;
-    return nearest(word, known);
+    return nearest(word, known) ?? undefined;
   }
 
   /** A mistake at this path. */
@@ -65,39 +66,4 @@ export function describe(value: unknown): string {
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
   const written = typeof value === "string" ? JSON.stringify(value) : String(value);
   return written.length > 80 ? `${written.slice(0, 77)}...` : written;
-}
-
-/** The known word closest to this one, if it is close enough to have been meant. */
-export function nearest(word: string, known: Iterable<string>): string | undefined {
-  if (word.length > 64) return undefined;
-  const written = word.toLowerCase();
-  let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
-  for (const candidate of known) {
-    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
-    const distance = editDistance(written, candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Levenshtein's, with two neighbours in the wrong order counted as one mistake. */
-function editDistance(a: string, b: string): number {
-  let beforePrevious: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let least = Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, (beforePrevious[j - 2] ?? 0) + 1);
-      current.push(least);
-    }
-    beforePrevious = previous;
-    previous = current;
-  }
-  return previous[b.length] ?? a.length;
 }
