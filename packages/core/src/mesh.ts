@@ -1,3 +1,4 @@
+import { bypassed } from "./bypass.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { RequestContext } from "./context.ts";
 import type { SourceEntry } from "./control/document-source.ts";
@@ -46,6 +47,8 @@ export interface MeshOptions {
   readonly onChange?: ((change: { readonly revision: number }) => void) | undefined;
   /** One line a request, on each side. Default: off. */
   readonly accessLog?: AccessLogOptions | boolean | undefined;
+  /** No policy on the way out: every request goes to its service's first endpoint. Default: false. */
+  readonly bypass?: boolean | undefined;
   /** Of the user's own. Default: none. */
   readonly layers?: readonly UserLayer[] | undefined;
   /** Default: the system's. */
@@ -189,6 +192,7 @@ class RunningMesh implements Mesh {
 
   ready(): Promise<void> {
     if (this.#isReady()) return this.#requireDefined();
+    if (this.#sources.areHopeless) return Promise.reject(new MeshError("not_ready", this.#sources.waiting.join("; ")));
     const timeoutMs = durationMs(this.#options.startTimeout ?? DEFAULT_START_TIMEOUT_MS, "startTimeout");
     return new Promise((resolve, reject) => {
       const settle = () => {
@@ -289,7 +293,7 @@ class RunningMesh implements Mesh {
   }
 
   #applied(): void {
-    this.#dataPlane.update(this.#store.current);
+    this.#dataPlane.update(this.#options.bypass === true ? bypassed(this.#store.current) : this.#store.current);
     for (const settle of this.#waiting) settle();
     this.#options.onChange?.({ revision: this.#store.revision });
   }
