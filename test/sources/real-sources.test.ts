@@ -149,6 +149,6 @@ test("joinMesh names every source that it waited for in vain, and why", async ()
     onProblem: () => {},
   });
   await expect(joined).rejects.toThrow(
-    `not ready after 50ms: ${missing}: ${missing}: the file does not exist; the mesh waits for a good one; registry: it has not delivered a configuration yet`,
+    `not ready after 50ms: ${missing}: the file does not exist; the mesh waits for a good one; registry: it has not delivered a configuration yet`,
   );
 });

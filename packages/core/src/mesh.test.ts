@@ -61,7 +61,7 @@ test("is not ready after the start timeout, and says which source and why", asyn
   ready.catch(() => {});
   source.problem("cannot be read");
   await clock.advance(3_000);
-  await expect(ready).rejects.toMatchObject({ code: "not_ready", message: "not ready after 3000ms: hand: hand: cannot be read" });
+  await expect(ready).rejects.toMatchObject({ code: "not_ready", message: "not ready after 3000ms: hand: cannot be read" });
 });
 
 test("a service that no source defines is not ready, and the nearest name is suggested", async () => {
@@ -382,4 +382,11 @@ test("a try that is refused is on record as refused, with retries or without", a
     const { send } = meshWith(source);
     await expect(send()).rejects.toMatchObject({ code: "no_endpoint", report: { attempts: [{ outcome: "no-endpoint" }] } });
   }
+});
+
+test("a document in the code that has mistakes is refused at once, with all of them", async () => {
+  const { mesh, clock } = meshWith(undefined, { config: { apiVersion: "heddle/v1", services: { a: { timeot: 1 }, b: { retry: 5 } } } });
+  const refused = await mesh.ready().catch((error: unknown) => error);
+  expect(clock.now()).toBe(0);
+  expect(refused).toMatchObject({ code: "not_ready", message: expect.stringMatching(/timeot.*services\.b\.retry/s) });
 });

@@ -14,6 +14,8 @@ export interface SourceEntry {
 export interface ConfiguredSource {
   readonly source: ControlSource;
   readonly isOptional: boolean;
+  /** A document in the code: what is wrong with it stays wrong. */
+  readonly isFixed: boolean;
 }
 
 /** Tells a control source from a document: no document has a `watch` that is a function. */
@@ -37,7 +39,7 @@ export function documentSource(config: string | object, name?: string): ControlS
 
 /** The sources of a mesh, in the order in which the later one wins. Throws TypeError for what is no configuration, naming its place. */
 export function configuredSources(config: string | object): readonly ConfiguredSource[] {
-  if (!Array.isArray(config)) return [{ source: documentSource(config), isOptional: false }];
+  if (!Array.isArray(config)) return [{ source: documentSource(config), isOptional: false, isFixed: isFixed(config) }];
   if (config.length === 0) throw new TypeError("config: found an empty array, expected at least one source");
   return config.map((entry: unknown, index) => configuredSource(entry, index));
 }
@@ -48,7 +50,11 @@ function configuredSource(entry: unknown, index: number): ConfiguredSource {
     const found = Array.isArray(given) ? "an array" : String(given);
     throw new TypeError(`config[${index}]: found ${found}, expected a path, a document, a control source or { source, optional: true }`);
   }
-  return { source: documentSource(given, `config[${index}]`), isOptional: optional === true };
+  return { source: documentSource(given, `config[${index}]`), isOptional: optional === true, isFixed: isFixed(given) };
+}
+
+function isFixed(config: string | object): boolean {
+  return typeof config === "object" && !isControlSource(config);
 }
 
 /** No document has a key `source`. */

@@ -15,10 +15,22 @@ export interface WatchedSourceDependencies {
   said(source: WatchedSource, before: Said | null): void;
 }
 
+/** Problems told this close to each other are those of one reading. */
+const TOGETHER_MS = 10;
+const MOST_TOLD = 10;
+
+/** Problems in one line, each with its place; the source's own name is not said twice. */
+function told(problems: readonly Problem[], source: string): string {
+  const lines = problems.slice(0, MOST_TOLD).map(({ where, message }) => (where === source ? message : `${where}: ${message}`));
+  const rest = problems.length - lines.length;
+  return lines.join("; ") + (rest > 0 ? `; and ${rest} more` : "");
+}
+
 /** The mesh's side of a control source: what it said, what became of it, and whether it has spoken yet. */
 export class WatchedSource {
   readonly name: string;
   readonly isOptional: boolean;
+  readonly #isFixed: boolean;
   state: "waiting" | "ok" | "failing" = "waiting";
   /** How often what it said was taken into force. */
   updates = 0;
@@ -29,20 +41,28 @@ export class WatchedSource {
   readonly #dependencies: WatchedSourceDependencies;
   #stop: () => void = () => {};
   #current: Problem[] = [];
+  /** Those it told together, most recently. */
+  #last: Problem[] = [];
+  #lastAt: number = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
-  constructor({ source, isOptional }: ConfiguredSource, dependencies: WatchedSourceDependencies) {
+  constructor({ source, isOptional, isFixed }: ConfiguredSource, dependencies: WatchedSourceDependencies) {
     this.name = source.name;
     this.isOptional = isOptional;
+    this.#isFixed = isFixed;
     this.#dependencies = dependencies;
     this.#stop = this.#watch(source);
   }
 
   /** Why nothing of it is in force, for people; null if there is nothing wrong with it. */
   get waitingBecause(): string | null {
-    const problem = this.#current.at(-1);
-    if (problem) return `${problem.where}: ${problem.message}`;
+    if (this.#last.length > 0) return told(this.#last, this.name);
     return this.said === null ? "it has not delivered a configuration yet" : null;
+  }
+
+  /** It has nothing good to say, and never will. */
+  get isHopeless(): boolean {
+    return this.#isFixed && this.said === null && this.#last.length > 0;
   }
 
   get hasSpoken(): boolean {
@@ -56,6 +76,7 @@ export class WatchedSource {
     this.state = "ok";
     this.#dependencies.problems.forget(this.#current);
     this.#current = [];
+    this.#last = [];
   }
 
   /** Something of what it said is in force; the rest is still wrong. */
@@ -105,6 +126,9 @@ export class WatchedSource {
     const isHarmless = this.isOptional && this.said === null;
     const told: Problem = isHarmless ? { ...problem, severity: "warning" } : problem;
     this.#current.push(told);
+    const now = this.#dependencies.clock.now();
+    this.#last = now - this.#lastAt < TOGETHER_MS ? [...this.#last, told] : [told];
+    this.#lastAt = now;
     if (told.severity === "error") this.state = this.hasSpoken || this.state === "failing" ? "failing" : "waiting";
     this.#dependencies.problems.report(told);
   }

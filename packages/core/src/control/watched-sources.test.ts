@@ -130,7 +130,7 @@ test("nothing is in force until every source has spoken that is not optional; ea
   expect(mesh.store.revision).toBe(0);
   expect(mesh.sources.waiting).toEqual([
     "consul: it has not delivered a configuration yet",
-    "gone.yaml: gone.yaml: the file does not exist; the mesh waits for a good one",
+    "gone.yaml: the file does not exist; the mesh waits for a good one",
   ]);
   mesh.sources.close();
   const other = watch([document({ web: {} }), consul, { source: "missing.yaml", optional: true }]);

@@ -74,6 +74,11 @@ export class WatchedSources {
     return because.length > 0 ? because : [`${this.names}: names of endpoints are being resolved`];
   }
 
+  /** Waiting for readiness is of no use. */
+  get areHopeless(): boolean {
+    return this.all.some((source) => !source.isOptional && source.isHopeless);
+  }
+
   parts(): readonly InspectedPart[] {
     return this.#parts(this.all.map(({ name }) => name));
   }
