@@ -1,18 +1,24 @@
-import { createMesh, type Duration, type Mesh, runDetached } from "@heddle/core";
+import type { Agent } from "node:http";
+import { type CallOptions, createMesh, type Duration, type Mesh, runDetached, runWithOptions } from "@heddle/core";
 import { type MeshMiddleware, meshMiddleware } from "@heddle/express-adapter";
 import { type MeshPlugin, meshPlugin } from "@heddle/fastify-adapter";
 import {
   type Attachment,
   type AttachOptions,
   attach,
+  checkCallOptions,
+  type Failures,
   type FetchFunction,
   httpTransport,
   installMesh,
   type Listener,
   type ListenOptions,
   listen,
+  MeshAgent,
   MeshDispatcher,
+  type MeshInterceptor,
   meshFetch,
+  meshInterceptor,
   meshRequest,
   type RequestFunction,
   type Servable,
@@ -36,7 +42,14 @@ export interface JoinedMesh
   readonly dispatcher: MeshDispatcher;
   /** A handle to one service, resolved once: `reviews.get("/api/7").json()`. */
   service(name: string): ServiceHandle;
-  /** Makes the mesh undici's global dispatcher, so that the built-in fetch goes through it; what was there serves unclaimed hosts and comes back on dispose. */
+  /** For users of node:http, such as axios' default adapter: `axios.create({ httpAgent: mesh.agent() })`. The endpoint is picked for each request; a deadline holds, nothing is tried again. */
+  agent(): Agent;
+  /** For `new Agent().compose(mesh.interceptor())`: hosts of services go through the mesh, all others on to that agent. */
+  interceptor(): MeshInterceptor;
+  /**
+   * Makes the mesh undici's global dispatcher, so that the built-in fetch goes through it, and node:http's global agent; what was there
+   * serves unclaimed hosts and comes back on dispose.
+   */
   install(): Disposable;
   /** Serves an Express app, a Fastify instance, a `{ fetch }` handler or a node:http listener through the inbound stack. */
   listen(application: Servable, options?: ListenOptions): Promise<Listener>;
@@ -53,6 +66,8 @@ export interface JoinedMesh
    * second signal, over 1 s later, ends it at once. Without this call the mesh never touches signals.
    */
   closeOn(signals: readonly NodeJS.Signals[], options?: CloseOnOptions): Disposable;
+  /** Runs `run` with these options for every call made in it, however deep: for code that cannot pass them. */
+  with<T>(options: CallOptions, run: () => T): T;
   /** Runs `run` with nothing of the current request: no deadline, no trace, no tags. */
   detached<T>(run: () => T): T;
   [Symbol.asyncDispose](): Promise<void>;
@@ -63,18 +78,24 @@ export interface JoinedMesh
  * and the reason after `startTimeout`, or at once if the configuration does not define `service`. Throws TypeError for wrong options.
  */
 export async function joinMesh(options: JoinOptions = {}): Promise<JoinedMesh> {
-  const mesh = createMesh({ ...(await resolveOptions(options, PROCESS)), transport: httpTransport() });
+  const { failures, ...resolved } = await resolveOptions(options, PROCESS);
+  if (resolved.bypass) console.error(BYPASSED);
+  const mesh = createMesh({ ...resolved, transport: httpTransport() });
   try {
     await mesh.ready();
   } catch (error) {
     await mesh.close();
     throw error;
   }
-  return withFrontDoors(mesh);
+  return withFrontDoors(mesh, failures);
 }
 
-function withFrontDoors(mesh: Mesh): JoinedMesh {
-  const dispatcher = new MeshDispatcher(mesh);
+const BYPASSED =
+  "heddle: THE MESH IS BYPASSED (`bypass` or HEDDLE_BYPASS=1): no timeout, retry, breaker, balancing or route; every request goes to its service's first endpoint";
+
+function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
+  const dispatcher = new MeshDispatcher(mesh, { failures });
+  const agent = new MeshAgent(mesh, { failures });
   const close = (options?: { readonly drain?: Duration; readonly limit?: Duration }) => mesh.close(options);
   return {
     serviceName: mesh.serviceName,
@@ -84,17 +105,23 @@ function withFrontDoors(mesh: Mesh): JoinedMesh {
     get isDraining() {
       return mesh.isDraining;
     },
-    request: meshRequest(mesh),
+    request: meshRequest(mesh, dispatcher),
     fetch: meshFetch(mesh, dispatcher),
     dispatcher,
     service: (name) => serviceHandle(mesh, name, dispatcher),
-    install: () => installMesh(mesh, dispatcher),
+    agent: () => agent,
+    interceptor: () => meshInterceptor(mesh, { failures }),
+    install: () => installMesh(mesh, dispatcher, agent),
     listen: (application, listenOptions) => listen(mesh, application, listenOptions),
     attach: (server, attachOptions) => attach(mesh, server, attachOptions),
     express: () => meshMiddleware(mesh),
     fastify: () => meshPlugin(mesh),
     serverFactory: (attachOptions) => serverFactory(mesh, attachOptions),
     closeOn: (signals, closeOptions) => closeOn(mesh, signals, closeOptions),
+    with(callOptions, run) {
+      checkCallOptions(callOptions);
+      return runWithOptions(callOptions, run);
+    },
     detached: (run) => runDetached(run),
     ready: () => mesh.ready(),
     report: (reply) => mesh.report(reply),

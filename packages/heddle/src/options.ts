@@ -1,4 +1,5 @@
 import { type AccessLogOptions, type Duration, type LayerPlace, nearest, type Problem, type UserLayer } from "@heddle/core";
+import type { Failures } from "@heddle/http";
 import { findConfig, type MeshConfig, type Surroundings } from "./find-config.ts";
 
 export interface JoinOptions {
@@ -19,6 +20,13 @@ export interface JoinOptions {
   readonly onChange?: (change: { readonly revision: number }) => void;
   /** One line a request on each side; `true` for pino on stdout. Default: HEDDLE_ACCESS_LOG=1, else off. */
   readonly accessLog?: AccessLogOptions | boolean;
+  /** `response`: failures of the mesh are answers, with the status that a proxy would give and their code in `x-heddle-error`. Default: `reject`. */
+  readonly failures?: Failures;
+  /**
+   * No policy on the way out: every request goes to its service's first endpoint, or where its name resolves to. Said on stderr.
+   * Default: HEDDLE_BYPASS=1, else false.
+   */
+  readonly bypass?: boolean;
   /** Layers of the user's own, outermost first: `{ at: "inbound", layer: (next) => (request) => next(request) }`. Default: none. */
   readonly layers?: readonly UserLayer[];
 }
@@ -26,6 +34,8 @@ export interface JoinOptions {
 /** What `joinMesh` works with once the environment has been asked. */
 export interface ResolvedJoinOptions extends JoinOptions {
   readonly config: MeshConfig;
+  readonly failures: Failures;
+  readonly bypass: boolean;
 }
 
 const NAMES = [
@@ -35,6 +45,8 @@ const NAMES = [
   "onProblem",
   "onChange",
   "accessLog",
+  "failures",
+  "bypass",
   "layers",
 ] as const satisfies readonly (keyof JoinOptions)[];
 
@@ -50,8 +62,15 @@ export async function resolveOptions(options: JoinOptions, around: Surroundings)
     ...options,
     config: await findConfig(options.config, service, around),
     accessLog: options.accessLog ?? env.HEDDLE_ACCESS_LOG === "1",
+    failures: checkFailures(options.failures ?? "reject"),
+    bypass: options.bypass ?? env.HEDDLE_BYPASS === "1",
     ...(service === undefined ? {} : { service }),
   };
+}
+
+function checkFailures(failures: Failures): Failures {
+  if (failures === "reject" || failures === "response") return failures;
+  throw new TypeError(`joinMesh: failures must be "reject" or "response", not ${JSON.stringify(failures)}`);
 }
 
 // Where layers are not run yet they are refused.

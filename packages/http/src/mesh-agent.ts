@@ -1,4 +1,4 @@
-import { Agent, type ClientRequest, globalAgent } from "node:http";
+import http, { Agent, type ClientRequest } from "node:http";
 import { deadline, emptyHeaders, type Handler, type HeaderMap, type Mesh, type Route } from "@heddle/core";
 import { answeringSocket } from "./answering-socket.ts";
 import { CarriedRequest, giveUp } from "./carried-request.ts";
@@ -34,7 +34,7 @@ export class MeshAgent extends Agent {
     // So that requests ask to keep their connection; those of this agent itself are never used.
     super({ keepAlive: true });
     this.#mesh = mesh;
-    this.unclaimed = options.unclaimed ?? globalAgent;
+    this.unclaimed = options.unclaimed ?? http.globalAgent;
     this.#failures = options.failures ?? "reject";
   }
 

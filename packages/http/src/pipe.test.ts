@@ -2,13 +2,13 @@ import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type Mesh, meshError } from "@heddle/core";
-import { WebSocket } from "undici";
+import undici, { type Dispatcher, WebSocket } from "undici";
 import { expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { echo, inFlight, meshOf, serve, servePipes } from "../test/front-doors.ts";
 import { MeshDispatcher } from "./dispatcher.ts";
 
-const open = (mesh: Mesh, path = "/room") => new MeshDispatcher(mesh).upgrade({ origin: "http://reviews", path, protocol: "echo" });
+const open = (mesh: Mesh) => undici.upgrade("http://reviews/room", { dispatcher: new MeshDispatcher(mesh), protocol: "echo" });
 
 async function said(socket: Duplex, words: string): Promise<string> {
   const heard = once(socket, "data");
@@ -32,7 +32,10 @@ test("an upgrade is routed and balanced, and pipes bytes both ways", async () =>
 test("CONNECT goes to the service that its dispatcher was asked for", async () => {
   const server = await servePipes();
   const mesh = await meshOf([server.address]);
-  const { statusCode, socket } = await new MeshDispatcher(mesh).connect({ origin: "http://reviews", path: "example.com:443" });
+  const { statusCode, socket } = await new MeshDispatcher(mesh).connect({
+    origin: "http://reviews",
+    path: "example.com:443",
+  } as Dispatcher.ConnectOptions);
   expect(statusCode).toBe(200);
   expect(await said(socket, "hello")).toBe("hello");
   expect(inFlight(mesh)).toBe(1);
@@ -151,7 +154,7 @@ test("closing the mesh waits for pipes until its limit, then cuts them", async (
   expect(socket.destroyed).toBe(true);
 });
 
-test("a WebSocket of undici goes through the mesh, over the global dispatcher's interface too", async () => {
+test("a WebSocket of undici goes through the mesh", async () => {
   const server = await serve(echo);
   const sockets = new WebSocketServer({ server: server.server });
   sockets.on("connection", (socket, message) => {
