@@ -25,6 +25,8 @@ import { locationOf } from "./routing/redirect.ts";
 import { pathRewriter } from "./routing/rewrite.ts";
 import { router } from "./routing/router.ts";
 import { split } from "./routing/split.ts";
+import { isTraced } from "./telemetry/tracer.ts";
+import { clientSpan } from "./telemetry/tracing.ts";
 import type { Waits } from "./waits.ts";
 
 export interface OutboundDependencies {
@@ -39,6 +41,13 @@ export interface OutboundDependencies {
   backendState(name: string): BackendState;
 }
 
+export interface UnclaimedDependencies {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** Told once what the SDK threw. */
+  readonly warn: (message: string) => void;
+}
+
 export interface CompiledRoute {
   readonly name: string;
   readonly route: Route;
@@ -50,6 +59,13 @@ export interface CompiledVirtualHost {
   readonly virtualHost: VirtualHost;
   readonly routes: readonly CompiledRoute[];
   readonly handler: Handler;
+}
+
+/** The way to hosts that no service claims: an inherited or given deadline, and a span where there is an SDK to make one. */
+export function unclaimedStack(send: Handler, dependencies: UnclaimedDependencies): Handler {
+  const spanned = clientSpan(dependencies)(send);
+  // Without an SDK the trace of the inbound request stays within the mesh.
+  return compose([deadline(null, dependencies)], (request) => (isTraced() ? spanned(request) : send(request)));
 }
 
 /** The way of every request out of the process. Nothing is put together anywhere else. */

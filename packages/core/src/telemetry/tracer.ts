@@ -23,6 +23,11 @@ export function tracerLookup(): () => Tracer | null {
   };
 }
 
+/** An SDK is registered now. */
+export function isTraced(): boolean {
+  return registeredProvider() !== NO_SDK;
+}
+
 function registeredProvider(): TracerProvider {
   const provider = trace.getTracerProvider() as TracerProvider & Partial<Pick<ProxyTracerProvider, "getDelegate">>;
   return typeof provider.getDelegate === "function" ? provider.getDelegate() : provider;
