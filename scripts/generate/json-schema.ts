@@ -1,5 +1,5 @@
 import { FORMATS, type FormatName } from "../../packages/core/src/control/document/formats.ts";
-import type { Kind, ListKind, ObjectKind } from "../../packages/core/src/control/document/kinds.ts";
+import type { EnumKind, Kind, ListKind, ObjectKind } from "../../packages/core/src/control/document/kinds.ts";
 import { objectsOf } from "./objects.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -71,7 +71,7 @@ function schemaOf(kind: Kind): Schema {
         ],
       };
     case "enum":
-      return { enum: kind.values };
+      return enumSchema(kind);
     case "off":
       return { anyOf: [{ const: "off" }, schemaOf(kind.or)] };
     case "either":
@@ -85,6 +85,11 @@ function schemaOf(kind: Kind): Schema {
     default:
       return kind satisfies never;
   }
+}
+
+function enumSchema({ values, prefixes = [] }: EnumKind): Schema {
+  if (prefixes.length === 0) return { enum: values };
+  return { anyOf: [{ enum: values }, ...prefixes.map((prefix) => ({ type: "string", pattern: `^${prefix}.` }))] };
 }
 
 function listSchema(kind: ListKind): Schema {

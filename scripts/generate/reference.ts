@@ -1,3 +1,4 @@
+import { named } from "../../packages/core/src/control/document/expectation.ts";
 import type { Key, Kind, ObjectKind } from "../../packages/core/src/control/document/kinds.ts";
 import { API_VERSION } from "../../packages/core/src/control/document/schema.ts";
 import { objectsOf, parts } from "./objects.ts";
@@ -62,7 +63,7 @@ function written(value: NonNullable<Key["default"]>): string {
 
 function laterValues(kind: Kind): string {
   return kind.kind === "enum" && kind.later && kind.later.length > 0
-    ? `not built yet: ${kind.later.map((word) => `\`${word}${word.endsWith(":") ? "<name>" : ""}\``).join(", ")}`
+    ? `not built yet: ${kind.later.map((word) => `\`${word}\``).join(", ")}`
     : "";
 }
 
@@ -75,7 +76,7 @@ function typeOf(kind: Kind): string {
     case "list":
       return kind.orOne ? `${typeOf(kind.of)} or a list` : `list of ${typeOf(kind.of)}`;
     case "enum":
-      return kind.values.map((value) => `\`${value}\``).join(" or ");
+      return [...kind.values, ...named(kind)].map((value) => `\`${value}\``).join(" or ");
     case "off":
       return `${typeOf(kind.or)} or \`off\``;
     case "either":

@@ -47,7 +47,10 @@ function typeOf(kind: Kind): string {
     case "duration":
       return "Duration";
     case "enum":
-      return kind.values.map((value) => JSON.stringify(value)).join(" | ");
+      return [
+        ...kind.values.map((value) => JSON.stringify(value)),
+        ...(kind.prefixes ?? []).map((prefix) => `\`${prefix}\${string}\``),
+      ].join(" | ");
     case "off":
       return `${typeOf(kind.or)} | "off"`;
     case "either":

@@ -19,6 +19,7 @@ export function inboundPolicy(facts: Partial<InboundPolicy> = {}): InboundPolicy
     service: "reviews",
     mtls: "disable",
     trustHeaders: false,
+    layers: [],
     origin: { source: "test", location: null },
     ...facts,
   } as InboundPolicy;
@@ -43,6 +44,7 @@ export function inboundStack(facts: StackFacts = {}): Stack {
   const deadlines = new Deadlines(clock);
   const inFlight = { count: 0 };
   const policy = facts.policy === undefined ? inboundPolicy() : facts.policy;
+  const layers = facts.layers ?? [];
   const handler = composeInbound({
     clock,
     policy: () => policy,
@@ -50,7 +52,7 @@ export function inboundStack(facts: StackFacts = {}): Stack {
     accessLog: facts.accessLog ?? null,
     metrics: null,
     span: null,
-    layers: facts.layers ?? [],
+    layers: () => layers,
     inFlight,
   });
   return {

@@ -53,6 +53,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
       },
     );
   };
+  const layers = (facts.layers ?? []) as readonly unknown[] as readonly Layer[];
   const mesh: TestServingMesh = {
     clock: systemClock,
     deadlines,
@@ -64,7 +65,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
       accessLog: record,
       metrics: null,
       span: null,
-      layers: (facts.layers ?? []) as readonly unknown[] as readonly Layer[],
+      layers: () => layers,
       inFlight,
     }) as unknown as ServingMesh["inbound"],
     isGuarded: (facts.layers ?? []).length > 0,

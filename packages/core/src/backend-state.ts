@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { BalanceTarget } from "./balance/balance.ts";
 import type { Balancer } from "./balance/balancer.ts";
+import { customBalancer } from "./balance/custom.ts";
 import { leastRequest } from "./balance/least-request.ts";
 import { PeakEwma } from "./balance/peak-ewma.ts";
 import { randomBalancer } from "./balance/random.ts";
@@ -10,11 +11,14 @@ import type { Clock } from "./clock.ts";
 import type { ChannelLease, Channels } from "./endpoint/channels.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
 import { EndpointStates } from "./endpoint/endpoint-set.ts";
+import type { Extensions } from "./extensions.ts";
 import { type HeaderMap, headerValue } from "./message.ts";
 import type { Backend, BalancerPolicy } from "./model/backend.ts";
 import type { Endpoint, EndpointSet } from "./model/endpoint-set.ts";
-import { Breaker } from "./policy/breaker.ts";
+import type { Problem } from "./model/problem.ts";
+import type { CircuitBreaker } from "./policy/breaker.ts";
 import type { InFlight } from "./policy/concurrency-limit.ts";
+import { breakerOf, reconfigured } from "./policy/engines/breaker-of.ts";
 import { retryAfterMs } from "./policy/retry-after.ts";
 import { RetryBudget } from "./policy/retry-budget.ts";
 import type { Random } from "./random.ts";
@@ -24,6 +28,8 @@ export interface BackendStateDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly channels: Channels;
+  readonly extensions: Extensions;
+  report(problem: Problem): void;
 }
 
 /**
@@ -34,7 +40,7 @@ export class BackendState implements BalanceTarget, EmptyTarget {
   backend: Backend;
   readonly endpoints: EndpointStates;
   balancer: Balancer;
-  breaker: Breaker | null;
+  breaker: CircuitBreaker | null;
   readonly retryBudget: RetryBudget;
   readonly inFlight: InFlight = { count: 0 };
   pending = 0;
@@ -50,8 +56,8 @@ export class BackendState implements BalanceTarget, EmptyTarget {
     this.backend = backend;
     this.#dependencies = dependencies;
     this.endpoints = new EndpointStates(backend.outlier);
-    this.balancer = balancerOf(backend.balancer.policy, dependencies.random);
-    this.breaker = backend.breaker === null ? null : new Breaker(backend.breaker, now);
+    this.balancer = balancerOf(backend.balancer.policy, dependencies);
+    this.breaker = backend.breaker === null ? null : breakerOf(backend.breaker, dependencies.clock);
     this.retryBudget = new RetryBudget(backend.retryBudget, now);
     this.#updateEndpoints(endpointSet, now);
   }
@@ -70,9 +76,8 @@ export class BackendState implements BalanceTarget, EmptyTarget {
     if (backend !== previous) {
       this.backend = backend;
       this.endpoints.configure(backend.outlier);
-      if (backend.balancer.policy !== previous.balancer.policy)
-        this.balancer = balancerOf(backend.balancer.policy, this.#dependencies.random);
-      this.#updateBreaker(backend, now);
+      if (backend.balancer.policy !== previous.balancer.policy) this.balancer = balancerOf(backend.balancer.policy, this.#dependencies);
+      this.breaker = reconfigured(this.breaker, previous.breaker, backend.breaker, this.#dependencies.clock);
       this.retryBudget.configure(backend.retryBudget);
       if (!hasSameChannels(backend, previous)) this.#renewLeases();
     }
@@ -82,6 +87,7 @@ export class BackendState implements BalanceTarget, EmptyTarget {
   /** The backend left the configuration. Requests in flight finish on the channels they have. */
   retire(): void {
     this.#isRetired = true;
+    this.breaker?.close();
     this.#releaseLeases(this.endpoints.all);
     this.#wake();
   }
@@ -137,12 +143,6 @@ export class BackendState implements BalanceTarget, EmptyTarget {
     for (const listener of waiting) listener();
   }
 
-  #updateBreaker(backend: Backend, now: number): void {
-    if (backend.breaker === null) this.breaker = null;
-    else if (this.breaker === null) this.breaker = new Breaker(backend.breaker, now);
-    else this.breaker.configure(backend.breaker);
-  }
-
   #lease({ address }: EndpointState): ChannelLease {
     const { protocol, tls, limits, connectTimeoutMs } = this.backend;
     return this.#dependencies.channels.lease({ address, protocol, tls, maxConnections: limits.maxConnections, connectTimeoutMs });
@@ -181,7 +181,12 @@ function isSelected(endpoint: Endpoint, selector: Readonly<Record<string, string
   return true;
 }
 
-function balancerOf(policy: BalancerPolicy, random: Random): Balancer {
+const CUSTOM = "custom:";
+
+function balancerOf(policy: BalancerPolicy, { random, extensions, report }: BackendStateDependencies): Balancer {
+  const name = policy.startsWith(CUSTOM) ? policy.slice(CUSTOM.length) : null;
+  const factory = name === null ? undefined : extensions.balancer(name);
+  if (name !== null && factory) return customBalancer(name, factory, { random, report });
   switch (policy) {
     case "peak-ewma":
       return new PeakEwma(random);
@@ -192,6 +197,7 @@ function balancerOf(policy: BalancerPolicy, random: Random): Balancer {
     case "random":
       return randomBalancer(random);
     default:
-      return policy satisfies never;
+      // Nothing comes into force that was not checked.
+      throw new TypeError(`there is no balancer ${policy satisfies `custom:${string}`}`);
   }
 }

@@ -1,7 +1,8 @@
 import type { Backend } from "./model/backend.ts";
-import { UNLIMITED } from "./model/defaults.ts";
+import { DEFAULT_RESOURCE_LIMITS, UNLIMITED } from "./model/defaults.ts";
 import type { EndpointSet } from "./model/endpoint-set.ts";
 import type { RouteMatch } from "./model/match.ts";
+import type { Resource } from "./model/resource.ts";
 import type { Route } from "./model/route.ts";
 import type { MeshSnapshot } from "./model/snapshot.ts";
 import type { VirtualHost } from "./model/virtual-host.ts";
@@ -22,6 +23,7 @@ export function bypassed(snapshot: MeshSnapshot): MeshSnapshot {
     virtualHosts,
     backends: mapValues(snapshot.backends, withoutPolicy),
     endpointSets: mapValues(snapshot.endpointSets, (set): EndpointSet => ({ ...set, endpoints: set.endpoints.slice(0, 1) })),
+    resources: mapValues(snapshot.resources, (resource): Resource => ({ ...resource, ...NO_POLICY })),
   };
 }
 
@@ -52,9 +54,18 @@ function straightTo(backend: Backend, virtualHost: VirtualHost): VirtualHost {
   return { ...virtualHost, routes: [route], layers: [] };
 }
 
+const NO_POLICY: Pick<Resource, "timeoutMs" | "retry" | "breaker" | "limits" | "namedPolicy" | "policyFrom"> = {
+  timeoutMs: null,
+  retry: null,
+  breaker: null,
+  limits: DEFAULT_RESOURCE_LIMITS,
+  namedPolicy: null,
+  policyFrom: {},
+};
+
 function withoutPolicy(backend: Backend): Backend {
   if (backend.tls !== null) return backend;
-  return { ...backend, selector: {}, limits: UNLIMITED, breaker: null, outlier: null, emptyWaitMs: 0, policy: null, policyFrom: {} };
+  return { ...backend, selector: {}, limits: UNLIMITED, breaker: null, outlier: null, emptyWaitMs: 0, namedPolicy: null, policyFrom: {} };
 }
 
 function mapValues<V>(map: ReadonlyMap<string, V>, change: (value: V) => V): ReadonlyMap<string, V> {

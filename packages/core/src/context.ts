@@ -34,6 +34,8 @@ export type AttemptOutcome =
   | "breaker-open"
   | "overloaded"
   | "no-endpoint"
+  /** The function of a resource failed. */
+  | "error"
   | "failed";
 
 /** One try of a request. Written by the layers of the mesh only. */

@@ -2,9 +2,11 @@ import { BackendState } from "./backend-state.ts";
 import type { Clock } from "./clock.ts";
 import type { Channels } from "./endpoint/channels.ts";
 import { MeshError } from "./errors.ts";
+import type { Extensions } from "./extensions.ts";
 import type { Handler } from "./layer.ts";
 import type { Backend } from "./model/backend.ts";
 import { backendsOfRoute } from "./model/backends-of-route.ts";
+import type { Problem } from "./model/problem.ts";
 import type { MeshSnapshot } from "./model/snapshot.ts";
 import type { VirtualHost } from "./model/virtual-host.ts";
 import { type CompiledVirtualHost, compileVirtualHost, type OutboundDependencies } from "./outbound.ts";
@@ -18,7 +20,9 @@ export interface DataPlaneDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly channels: Channels;
-  readonly outbound: Omit<OutboundDependencies, "backendState">;
+  readonly extensions: Extensions;
+  readonly outbound: Omit<OutboundDependencies, "backendState" | "extensions">;
+  report(problem: Problem): void;
 }
 
 /**
@@ -38,7 +42,7 @@ export class DataPlane {
     this.#dependencies = dependencies;
     this.#snapshot = snapshot;
     this.#hosts = new VirtualHosts(snapshot.virtualHosts);
-    this.#outbound = { ...dependencies.outbound, backendState: (name) => this.backendState(name) };
+    this.#outbound = { ...dependencies.outbound, extensions: dependencies.extensions, backendState: (name) => this.backendState(name) };
   }
 
   get states(): Iterable<BackendState> {

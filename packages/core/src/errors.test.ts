@@ -20,6 +20,7 @@ test("a code decides status and whether a later try may succeed", () => {
     breaker_open: "503 retryable",
     overloaded: "503 retryable",
     body_abandoned: "503",
+    extension_failed: "500",
     tls_required: "502",
     invalid_config: "500",
     not_ready: "503 retryable",

@@ -13,6 +13,7 @@ export type MeshErrorCode =
   | "breaker_open"
   | "overloaded"
   | "body_abandoned"
+  | "extension_failed"
   | "tls_required"
   | "invalid_config"
   | "not_ready"
@@ -37,6 +38,7 @@ const FACTS: Readonly<Record<MeshErrorCode, CodeFacts>> = {
   breaker_open: { status: 503, retryable: true },
   overloaded: { status: 503, retryable: true },
   body_abandoned: { status: 503, retryable: false },
+  extension_failed: { status: 500, retryable: false },
   tls_required: { status: 502, retryable: false },
   invalid_config: { status: 500, retryable: false },
   not_ready: { status: 503, retryable: true },

@@ -19,8 +19,8 @@ export interface InboundDeps {
   readonly accessLog: Layer | null;
   readonly metrics: Layer | null;
   readonly span: Layer | null;
-  /** The user's own, outermost first. */
-  readonly layers: readonly Layer[];
+  /** The user's own, outermost first; the same array as before if nothing changed. */
+  readonly layers: () => readonly Layer[];
   /** Requests being served; counted up and down by the stack. */
   readonly inFlight: { count: number };
 }
@@ -44,7 +44,7 @@ export function composeInbound(deps: InboundDeps): Handler {
       // Before any policy is asked: until every source has spoken the policy in force is unknown, and nothing may fail open.
       requireReady(deps.isReady),
       // Below all that is counted, logged and traced, so that what they refuse is seen; above the policies of the mesh, which they may spare work.
-      ...deps.layers.map(rejecting),
+      currentLayers(deps.layers),
       // Before all that costs: nobody waits for a request whose deadline has passed. Sets what calls of the application inherit.
       inboundDeadline(deps.policy, deps.clock),
     ],
@@ -52,11 +52,20 @@ export function composeInbound(deps: InboundDeps): Handler {
   );
 }
 
-// async, so that a layer that throws rejects: what is counted above must be counted down.
-function rejecting(layer: Layer): Layer {
+/** Put together anew when there are others. */
+function currentLayers(layers: () => readonly Layer[]): Layer {
   return (next) => {
-    const handler = layer(next);
-    return async (request) => handler(request);
+    let inForce: readonly Layer[] = [];
+    let handler = next;
+    // async, so that a layer that throws rejects: what is counted above must be counted down.
+    return async (request) => {
+      const current = layers();
+      if (current !== inForce) {
+        inForce = current;
+        handler = compose(current, next);
+      }
+      return handler(request);
+    };
   };
 }
 

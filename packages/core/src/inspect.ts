@@ -4,6 +4,7 @@ import type { SnapshotStore } from "./control/snapshot-store.ts";
 import type { WatchedSources } from "./control/watched-sources.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
 import type { Problem } from "./model/problem.ts";
+import type { ResourceState } from "./resources.ts";
 import type { OutcomeCounts } from "./telemetry/metrics.ts";
 
 /** What the mesh knows and does, as plain data. */
@@ -22,6 +23,8 @@ export interface Inspection {
   }[];
   /** Backends that were used, or named by one that was. */
   readonly backends: readonly InspectedBackend[];
+  /** Resources that were called. */
+  readonly resources: readonly InspectedResource[];
   readonly problems: readonly Problem[];
   readonly counters: readonly OutcomeCounts[];
   readonly inbound: { readonly inFlight: number };
@@ -44,6 +47,17 @@ export interface InspectedBackend {
   readonly breaker: "none" | "closed" | "open" | "half-open";
   readonly retryBudget: { readonly available: number };
   readonly endpoints: readonly InspectedEndpoint[];
+}
+
+export interface InspectedResource {
+  readonly name: string;
+  readonly from: string;
+  /** Calls whose function runs. */
+  readonly inFlight: number;
+  /** Calls that wait for their turn. */
+  readonly pending: number;
+  readonly breaker: "none" | "closed" | "open" | "half-open";
+  readonly retryBudget: { readonly available: number };
 }
 
 export interface InspectedEndpoint {
@@ -71,6 +85,7 @@ export interface InspectionParts {
   readonly store: SnapshotStore;
   readonly sources: WatchedSources;
   readonly states: Iterable<BackendState>;
+  readonly resources: Iterable<ResourceState>;
   readonly problems: readonly Problem[];
   readonly counters: readonly OutcomeCounts[];
   readonly inboundInFlight: number;
@@ -88,6 +103,7 @@ export function inspectMesh(parts: InspectionParts): Inspection {
     parts: sources.parts(),
     virtualHosts: virtualHosts.map(({ name, authorities, routes, origin }) => ({ name, authorities, routes: routes.length, from: origin })),
     backends: Array.from(parts.states, (state) => inspectBackend(state, now)),
+    resources: Array.from(parts.resources, (state) => inspectResource(state, now)),
     problems: parts.problems,
     counters: parts.counters,
     inbound: { inFlight: parts.inboundInFlight },
@@ -104,6 +120,17 @@ function inspectBackend(state: BackendState, now: number): InspectedBackend {
     breaker: state.breaker?.state(now) ?? "none",
     retryBudget: { available: state.retryBudget.available(now) },
     endpoints: state.endpoints.all.map(inspectEndpoint),
+  };
+}
+
+function inspectResource({ resource, slots, breaker, retryBudget }: ResourceState, now: number): InspectedResource {
+  return {
+    name: resource.name,
+    from: resource.origin,
+    inFlight: slots.running,
+    pending: slots.pending,
+    breaker: breaker?.state(now) ?? "none",
+    retryBudget: { available: retryBudget.available(now) },
   };
 }
 

@@ -13,16 +13,22 @@ import { type Duration, durationMs } from "./duration.ts";
 import { Channels } from "./endpoint/channels.ts";
 import { MeshError } from "./errors.ts";
 import { type ExplainRequest, type Explanation, explainRequest } from "./explain.ts";
+import { checkExtensions, extensionWarnings, layersOf } from "./extension-checks.ts";
+import type { ExtensionOptions } from "./extension-options.ts";
+import { Extensions } from "./extensions.ts";
 import { composeInbound } from "./inbound.ts";
 import { type Health, type Inspection, inspectMesh } from "./inspect.ts";
-import { type Handler, layersAt, type UserLayer } from "./layer.ts";
+import type { Handler, Layer } from "./layer.ts";
 import type { MeshRequest, MeshResponse } from "./message.ts";
 import { DEFAULT_START_TIMEOUT_MS } from "./model/defaults.ts";
+import type { InboundPolicy } from "./model/inbound-policy.ts";
 import type { Problem } from "./model/problem.ts";
 import { nearest } from "./nearest.ts";
+import type { ProtectedFunction, ProtectOptions } from "./policy/protect.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { contextOf, type Report, rememberContext, reportOf } from "./report.ts";
 import { type RequestInit, startOutbound } from "./request-start.ts";
+import { Resources } from "./resources.ts";
 import { type Closing, shutDown } from "./shutdown.ts";
 import { type AccessLog, type AccessLogOptions, accessLog } from "./telemetry/access-log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
@@ -30,7 +36,7 @@ import { clientSpan, serverSpan } from "./telemetry/tracing.ts";
 import type { Transport } from "./transport.ts";
 import { Waits } from "./waits.ts";
 
-export interface MeshOptions {
+export interface MeshOptions extends ExtensionOptions {
   /** Who this process is: selects its inbound policy and labels its telemetry. Absent: client only, serving throws. */
   readonly service?: string | undefined;
   /**
@@ -49,8 +55,6 @@ export interface MeshOptions {
   readonly accessLog?: AccessLogOptions | boolean | undefined;
   /** No policy on the way out: every request goes to its service's first endpoint. Default: false. */
   readonly bypass?: boolean | undefined;
-  /** Of the user's own. Default: none. */
-  readonly layers?: readonly UserLayer[] | undefined;
   /** Default: the system's. */
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -76,6 +80,12 @@ export interface Mesh {
   startRequest(init: RequestInit): MeshRequest;
   /** `virtualHost` and `startRequest` in one; rejects with `unknown_service` where no service claims the authority. */
   send(init: RequestInit): Promise<MeshResponse>;
+
+  /**
+   * Runs a function under the policies that the configuration has for this name under `resources`. Rejects with what the function
+   * rejects with, or with a MeshError that has the report. Rejects with TypeError for a name that the configuration does not have.
+   */
+  protect<T>(resource: string, run: ProtectedFunction<T>, options?: ProtectOptions<T>): Promise<T>;
 
   /** The inbound stack. `request.context.app` must be set: it answers what no layer did. Rejects only if the app does. */
   readonly inbound: Handler;
@@ -121,14 +131,15 @@ class RunningMesh implements Mesh {
   readonly random: Random;
   readonly deadlines: Deadlines;
   readonly inbound: Handler;
-  readonly isGuarded: boolean;
   isDraining = false;
   readonly #options: MeshOptions;
   readonly #problems: Problems;
   readonly #store = new SnapshotStore();
   readonly #channels: Channels;
   readonly #waits = new Waits();
+  readonly #extensions: Extensions;
   readonly #dataPlane: DataPlane;
+  readonly #resources: Resources;
   readonly #sources: WatchedSources;
   readonly #metrics: Metrics;
   readonly #log: AccessLog | null;
@@ -149,10 +160,13 @@ class RunningMesh implements Mesh {
     this.#metrics = createMetrics(this.clock, warn);
     this.#log = accessLog(options.accessLog ?? false, { clock: this.clock, warn });
     this.#channels = new Channels(options.transport, this.clock);
+    this.#extensions = new Extensions(options);
     this.#dataPlane = new DataPlane(this.#store.current, {
       clock: this.clock,
       random: this.random,
       channels: this.#channels,
+      extensions: this.#extensions,
+      report: (problem) => this.#problems.report(problem),
       outbound: {
         clock: this.clock,
         deadlines: this.deadlines,
@@ -163,16 +177,22 @@ class RunningMesh implements Mesh {
         waits: this.#waits,
       },
     });
-    const inboundLayers = layersAt("inbound", options.layers ?? []);
-    this.isGuarded = inboundLayers.length > 0;
+    this.#resources = new Resources({
+      clock: this.clock,
+      deadlines: this.deadlines,
+      random: this.random,
+      metrics: this.#metrics.layer("resource"),
+      waits: this.#waits,
+      extensions: this.#extensions,
+    });
     this.inbound = composeInbound({
       clock: this.clock,
-      policy: () => (this.serviceName === undefined ? null : (this.#store.current.inboundPolicies.get(this.serviceName) ?? null)),
+      policy: () => this.#inboundPolicy(),
       isReady: () => this.#isReady(),
       accessLog: this.#log?.layer("inbound") ?? null,
       metrics: this.#metrics.layer("inbound"),
       span: serverSpan({ warn }),
-      layers: inboundLayers,
+      layers: () => this.#inboundLayers(),
       inFlight: this.#inboundInFlight,
     });
     this.#sweepLater();
@@ -183,7 +203,12 @@ class RunningMesh implements Mesh {
       problems: this.#problems,
       resolve: options.resolve ?? nodeResolve(),
       applied: () => this.#applied(),
+      check: (snapshot) => checkExtensions(snapshot, this.#extensions),
     });
+  }
+
+  get isGuarded(): boolean {
+    return this.#inboundLayers().length > 0;
   }
 
   get egress(): "allow" | "deny" {
@@ -221,6 +246,11 @@ class RunningMesh implements Mesh {
     return Promise.reject(
       new MeshError("unknown_service", `${init.method} ${init.scheme}://${init.authority}: no service claims this host`),
     );
+  }
+
+  protect<T>(resource: string, run: ProtectedFunction<T>, options?: ProtectOptions<T>): Promise<T> {
+    if (this.#isReady() && !this.#isClosed) return this.#resources.call(resource, run, options);
+    return Promise.reject(new MeshError(this.#isClosed ? "closed" : "not_ready", `protect(${resource}): the mesh cannot be used now`));
   }
 
   assertServing(): void {
@@ -264,6 +294,7 @@ class RunningMesh implements Mesh {
       store: this.#store,
       sources: this.#sources,
       states: this.#dataPlane.states,
+      resources: this.#resources.states,
       problems: this.#problems.all,
       counters: this.#metrics.counts(),
       inboundInFlight: this.#inboundInFlight.count,
@@ -293,9 +324,20 @@ class RunningMesh implements Mesh {
   }
 
   #applied(): void {
-    this.#dataPlane.update(this.#options.bypass === true ? bypassed(this.#store.current) : this.#store.current);
+    const snapshot = this.#options.bypass === true ? bypassed(this.#store.current) : this.#store.current;
+    this.#extensions.keepLayers(layersOf(snapshot));
+    for (const part of [this.#dataPlane, this.#resources]) part.update(snapshot);
+    for (const warning of extensionWarnings(snapshot, this.#extensions)) this.#problems.report(warning);
     for (const settle of this.#waiting) settle();
     this.#options.onChange?.({ revision: this.#store.revision });
+  }
+
+  #inboundPolicy(): InboundPolicy | null {
+    return this.serviceName === undefined ? null : (this.#store.current.inboundPolicies.get(this.serviceName) ?? null);
+  }
+
+  #inboundLayers(): readonly Layer[] {
+    return this.#extensions.layers("inbound", this.#inboundPolicy()?.layers);
   }
 
   #isReady(): boolean {
@@ -334,16 +376,17 @@ class RunningMesh implements Mesh {
       drain() {},
       close: () => {
         this.#isClosed = true;
-        return this.#waits.whenNone().then(() => this.#channels.close());
+        return Promise.all([this.#waits.whenNone(), this.#resources.whenNone()]).then(() => this.#channels.close());
       },
       destroy: () => {
         const reason = new MeshError("closed", "the mesh was closed");
         this.#waits.cancelAll(reason);
+        this.#resources.cancelAll(reason);
         this.#channels.destroy(reason);
       },
     };
     await shutDown([...this.#closings, outbound], drainMs, limitMs, this.clock);
-    this.#sources.close();
+    for (const closing of [this.#sources, this.#resources]) closing.close();
     for (const settle of this.#waiting) settle();
     this.deadlines.close();
     await this.#log?.close();

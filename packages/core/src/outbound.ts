@@ -1,17 +1,23 @@
 import type { BackendState } from "./backend-state.ts";
 import { balance } from "./balance/balance.ts";
+import { endpointSelection } from "./balance/endpoint-filter.ts";
 import { whenEmpty } from "./balance/when-empty.ts";
 import type { Clock } from "./clock.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { NamedPolicy } from "./extension-options.ts";
+import type { Extensions } from "./extensions.ts";
+import { isResponse } from "./guard-layer.ts";
 import { compose, type Handler, type Layer } from "./layer.ts";
 import { derive, localResponse, type MeshRequest, type MeshResponse } from "./message.ts";
 import type { FailureConfig } from "./model/backend.ts";
-import { DEFAULT_FAILURE, DEFAULT_MIRROR_TIMEOUT_MS } from "./model/defaults.ts";
+import { DEFAULT_FAILURE, DEFAULT_MIRROR_TIMEOUT_MS, IDEMPOTENT_METHODS } from "./model/defaults.ts";
 import type { FallbackPolicy, HeaderEdit, MirrorPolicy, RetryConfig, Route, RouteAction, WeightedBackend } from "./model/route.ts";
 import type { VirtualHost } from "./model/virtual-host.ts";
 import { attempts } from "./policy/attempts.ts";
 import { breakerLayer } from "./policy/breaker.ts";
 import { concurrencyLimit } from "./policy/concurrency-limit.ts";
+import { concernsOf } from "./policy/engines/concerns.ts";
+import { givenPolicy } from "./policy/engines/given-policy.ts";
 import { type FallbackAnswer, fallback } from "./policy/fallback.ts";
 import { fault } from "./policy/fault.ts";
 import { plaintextOnly } from "./policy/plaintext.ts";
@@ -37,8 +43,16 @@ export interface OutboundDependencies {
   readonly metrics: Layer;
   readonly span: Layer;
   readonly waits: Waits;
+  /** What the code of the application gives. */
+  readonly extensions: Extensions;
   /** The state of a backend of the current snapshot. */
   backendState(name: string): BackendState;
+}
+
+/** Of one virtual host. */
+interface HostDependencies extends OutboundDependencies {
+  /** Layers of the application's own around each try. */
+  readonly tryLayers: readonly Layer[];
 }
 
 export interface UnclaimedDependencies {
@@ -70,7 +84,9 @@ export function unclaimedStack(send: Handler, dependencies: UnclaimedDependencie
 
 /** The way of every request out of the process. Nothing is put together anywhere else. */
 export function compileVirtualHost(virtualHost: VirtualHost, dependencies: OutboundDependencies): CompiledVirtualHost {
-  const routes = virtualHost.routes.map((route) => compileRoute(route, dependencies));
+  const { extensions } = dependencies;
+  const hostDependencies = { ...dependencies, tryLayers: extensions.layers("attempt", virtualHost.layers) };
+  const routes = virtualHost.routes.map((route) => compileRoute(route, hostDependencies));
   const handler = compose(
     [
       // Outermost, so that whatever fails beneath leaves with what happened to it.
@@ -78,18 +94,20 @@ export function compileVirtualHost(virtualHost: VirtualHost, dependencies: Outbo
       // Above every decision, so that refusals are logged and counted too.
       dependencies.accessLog,
       dependencies.metrics,
+      // The application's own: beneath what logs and counts, so that what they refuse is seen; above the route, which they may change.
+      ...extensions.layers("request", virtualHost.layers),
     ],
     router(virtualHost.name, routes),
   );
   return { virtualHost, routes, handler };
 }
 
-function compileRoute(route: Route, dependencies: OutboundDependencies): CompiledRoute {
+function compileRoute(route: Route, dependencies: HostDependencies): CompiledRoute {
   const match = compileMatch(route.match, dependencies.random);
   return { name: route.name, route, match, handler: routeHandler(route, dependencies) };
 }
 
-function routeHandler(route: Route, dependencies: OutboundDependencies): Handler {
+function routeHandler(route: Route, dependencies: HostDependencies): Handler {
   const { action } = route;
   if (action.kind === "redirect") return redirect(route, action);
   if (action.kind === "respond") return respond(route, action);
@@ -126,7 +144,7 @@ function routeHandler(route: Route, dependencies: OutboundDependencies): Handler
 }
 
 /** The way of a request that somebody else writes: what would repeat, change, copy or replace it has no place there. */
-function carriedHandler(route: Route, to: readonly WeightedBackend[], dependencies: OutboundDependencies): Handler {
+function carriedHandler(route: Route, to: readonly WeightedBackend[], dependencies: HostDependencies): Handler {
   return compose(
     [origin(route), toldTo(route), deadline(route.timeout, dependencies)],
     split(
@@ -144,31 +162,57 @@ function toldTo(route: Route): Layer {
   };
 }
 
-function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, dependencies: OutboundDependencies): Handler {
+function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, dependencies: HostDependencies): Handler {
   const state = dependencies.backendState(to.backend);
   const { backend } = state;
-  const perTryTimeoutMs = retry === null || retry === "off" ? null : retry.perTryTimeoutMs;
+  const { extensions } = dependencies;
+  const filter = extensions.endpointFilter(backend.service);
+  const given = backend.namedPolicy === null ? undefined : extensions.policy(backend.namedPolicy);
+  const own = given === undefined ? null : concernsOf(given);
+  // Retries inside of retries multiply.
+  const tries = own?.retry ? "off" : retry;
+  const perTryTimeoutMs = tries === null || tries === "off" ? null : tries.perTryTimeoutMs;
+  const { maxRequests } = backend.limits;
   return compose(
     [
       toBackend(to),
       // Before anything is counted or sent: what asked for TLS does not leave without.
       backend.tls === null ? plaintextOnly(backend.name) : null,
       // Above the attempts, so that a request counts once, however often it is tried.
-      backend.limits.maxRequests === null ? null : concurrencyLimit(backend.limits.maxRequests, backend.name, state.inFlight),
-      attempts(retry, state.retryBudget, dependencies),
+      maxRequests === null || own?.limits ? null : concurrencyLimit(maxRequests, backend.name, state.inFlight),
+      // Around the tries, as the application would put it around a call.
+      given === undefined ? null : givenLayer(backend.namedPolicy ?? "", given, retry, dependencies),
+      attempts(tries, state.retryBudget, dependencies),
       // Each attempt from here on. Before whatever judges it: what counts as its failure.
       isDefaultFailure(backend.failure) ? null : failsBy(backend.failure),
       // The breaker first: a refused try is no span and takes no endpoint.
-      state.breaker === null ? null : breakerLayer(backend.name, state.breaker, dependencies.clock),
+      state.breaker === null || own?.breaker ? null : breakerLayer(backend.name, state.breaker, dependencies.clock),
       // Above the try's timeout, so that the span shows the timeout as its end.
       dependencies.span,
+      // The application's own: beneath the span, so that their time is in it; above the wait for an endpoint, which they may spare.
+      ...dependencies.tryLayers,
       // Above the try's timeout: that there is no endpoint yet is not the slowness of one.
       backend.emptyWaitMs === 0 ? null : whenEmpty(state, backend.emptyWaitMs, dependencies),
       // Beneath the span, above the pick: a slow endpoint costs this try only.
       perTryTimeoutMs === null ? null : tryTimeout(perTryTimeoutMs, dependencies),
     ],
-    balance(state, dependencies),
+    balance(state, dependencies, filter === null ? null : endpointSelection(backend.name, filter)),
   );
+}
+
+function givenLayer(name: string, policy: NamedPolicy, retry: RetryConfig | "off" | null, { deadlines }: HostDependencies): Layer {
+  const methods = retry === null || retry === "off" ? IDEMPOTENT_METHODS : retry.methods;
+  return givenPolicy({
+    name,
+    policy,
+    deadlines,
+    mayRepeat({ method, context }) {
+      const wasSent = context.attempts.some((attempt) => attempt.wasSent);
+      return !wasSent || context.options.idempotent === true || methods.includes(method);
+    },
+    shown: (_request, response) => response,
+    answer: (_request, value) => (isResponse(value) ? value : null),
+  });
 }
 
 function isDefaultFailure({ statuses, slowerThanMs }: FailureConfig): boolean {
@@ -184,7 +228,7 @@ function failsBy(failure: FailureConfig): Layer {
 }
 
 /** A copy is tried once: a retry would be load that nobody asked for. */
-function mirrorsOf(route: Route, policies: readonly MirrorPolicy[], dependencies: OutboundDependencies): Mirror[] {
+function mirrorsOf(route: Route, policies: readonly MirrorPolicy[], dependencies: HostDependencies): Mirror[] {
   const timeout = route.timeout?.totalMs ?? DEFAULT_MIRROR_TIMEOUT_MS;
   return policies.map(({ backend, fraction }) => ({
     service: dependencies.backendState(backend).backend.service,
@@ -194,7 +238,7 @@ function mirrorsOf(route: Route, policies: readonly MirrorPolicy[], dependencies
   }));
 }
 
-function fallbackAnswer({ retry }: Route, { action }: FallbackPolicy, dependencies: OutboundDependencies): FallbackAnswer {
+function fallbackAnswer({ retry }: Route, { action }: FallbackPolicy, dependencies: HostDependencies): FallbackAnswer {
   if (action.kind === "respond") return { handler: (request) => Promise.resolve(respondWith(action, request)), repeats: null };
   const to = { backend: action.backend, weight: 1, headers: null };
   return {

@@ -19,6 +19,7 @@ export function verdictOf(attempt: Attempt): Verdict {
     case "refused-stream":
     case "reset":
     case "protocol-error":
+    case "error":
       return "failure";
     case "attempt-timeout":
     case "deadline":

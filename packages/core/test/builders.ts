@@ -5,6 +5,7 @@ import type { Backend } from "../src/model/backend.ts";
 import type { Endpoint, EndpointSet } from "../src/model/endpoint-set.ts";
 import type { InboundPolicy } from "../src/model/inbound-policy.ts";
 import type { PathMatch, RouteMatch, StringMatch } from "../src/model/match.ts";
+import type { Resource } from "../src/model/resource.ts";
 import type { HeaderEdit, RetryConfig, Rewrite, Route, TimeoutPolicy, WeightedBackend } from "../src/model/route.ts";
 import type { MeshSnapshot } from "../src/model/snapshot.ts";
 import type { VirtualHost } from "../src/model/virtual-host.ts";
@@ -76,7 +77,7 @@ export function rewriteOf(parts: Partial<Rewrite> = {}): Rewrite {
 
 export function virtualHostOf(parts: Partial<VirtualHost> = {}): VirtualHost {
   const name = parts.name ?? "reviews";
-  return { name, authorities: [name], routes: [routeOf()], origin: ORIGIN, ...parts };
+  return { name, authorities: [name], routes: [routeOf()], layers: [], origin: ORIGIN, ...parts };
 }
 
 /** `reviews` over the endpoint set of its name: round robin, no breaker, no outlier detection. */
@@ -98,6 +99,7 @@ export function backendOf(parts: Partial<Backend> = {}): Backend {
     retryBudget: { percent: 20, minPerSecond: 1 },
     failure: { statuses: ["5xx"], slowerThanMs: null },
     emptyWaitMs: 0,
+    namedPolicy: null,
     origin: ORIGIN,
     policyFrom: {},
     ...parts,
@@ -113,13 +115,14 @@ export function endpointSetOf(name: string, endpoints: readonly (Endpoint | stri
 }
 
 export function inboundPolicyOf(service = "reviews", parts: Partial<InboundPolicy> = {}): InboundPolicy {
-  return { service, mtls: "disable", trustHeaders: false, origin: ORIGIN, ...parts };
+  return { service, mtls: "disable", trustHeaders: false, layers: [], origin: ORIGIN, ...parts };
 }
 
 export interface SnapshotParts {
   readonly virtualHosts?: readonly VirtualHost[];
   readonly backends?: readonly Backend[];
   readonly endpointSets?: readonly EndpointSet[];
+  readonly resources?: readonly Resource[];
   readonly inboundPolicies?: readonly InboundPolicy[];
   readonly enumeratesServices?: boolean;
   readonly egress?: "allow" | "deny";
@@ -128,11 +131,12 @@ export interface SnapshotParts {
 /** One service, `reviews`, with the endpoint `a:1`. */
 export function snapshotOf(parts: SnapshotParts = {}): MeshSnapshot {
   const { virtualHosts = [virtualHostOf()], backends = [backendOf()], endpointSets = [endpointSetOf("reviews", ["a:1"])] } = parts;
-  const { inboundPolicies = [inboundPolicyOf()], enumeratesServices = true, egress = "allow" } = parts;
+  const { resources = [], inboundPolicies = [inboundPolicyOf()], enumeratesServices = true, egress = "allow" } = parts;
   return {
     virtualHosts,
     backends: new Map(backends.map((backend) => [backend.name, backend])),
     endpointSets: new Map(endpointSets.map((set) => [set.name, set])),
+    resources: new Map(resources.map((resource) => [resource.name, resource])),
     inboundPolicies: new Map(inboundPolicies.map((policy) => [policy.service, policy])),
     enumeratesServices,
     egress,

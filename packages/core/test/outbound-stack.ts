@@ -1,6 +1,7 @@
 import { DataPlane } from "../src/data-plane.ts";
 import { Deadlines } from "../src/deadlines.ts";
 import { Channels } from "../src/endpoint/channels.ts";
+import { Extensions } from "../src/extensions.ts";
 import type { Layer } from "../src/layer.ts";
 import type { MeshRequest, MeshResponse } from "../src/message.ts";
 import type { MeshSnapshot } from "../src/model/snapshot.ts";
@@ -29,7 +30,7 @@ export function outboundStack(snapshot: MeshSnapshot = snapshotOf(), random: Ran
   const deadlines = new Deadlines(clock);
   const channels = new Channels(transport, clock);
   const outbound = { clock, deadlines, random, accessLog: null, metrics: pass, span: pass, waits: new Waits() };
-  const dataPlane = new DataPlane(snapshot, { clock, random, channels, outbound });
+  const dataPlane = new DataPlane(snapshot, { clock, random, channels, extensions: new Extensions(), report() {}, outbound });
   return {
     clock,
     transport,

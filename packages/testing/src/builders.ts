@@ -9,6 +9,7 @@ import {
   type MeshRequest,
   type MeshSnapshot,
   RequestContext,
+  type Resource,
   type Route,
   type RouteMatch,
   type VirtualHost,
@@ -26,6 +27,7 @@ export interface SnapshotParts {
   readonly virtualHosts?: readonly VirtualHost[];
   readonly backends?: readonly Backend[];
   readonly endpointSets?: readonly EndpointSet[];
+  readonly resources?: readonly Resource[];
   readonly inboundPolicies?: readonly InboundPolicy[];
   readonly enumeratesServices?: boolean;
   readonly egress?: "allow" | "deny";
@@ -37,6 +39,7 @@ export function snapshotOf(parts: SnapshotParts = {}): MeshSnapshot {
     virtualHosts: parts.virtualHosts ?? [],
     backends: new Map((parts.backends ?? []).map((backend) => [backend.name, backend])),
     endpointSets: new Map((parts.endpointSets ?? []).map((set) => [set.name, set])),
+    resources: new Map((parts.resources ?? []).map((resource) => [resource.name, resource])),
     inboundPolicies: new Map((parts.inboundPolicies ?? []).map((policy) => [policy.service, policy])),
     enumeratesServices: parts.enumeratesServices ?? true,
     egress: parts.egress ?? "allow",
@@ -56,7 +59,7 @@ export function serviceSnapshot(service: string, addresses: readonly string[]): 
 /** `reviews`, claimed by its name, one route to the backend of that name. */
 export function virtualHostOf(parts: Partial<VirtualHost> = {}): VirtualHost {
   const name = parts.name ?? "reviews";
-  return { name, authorities: [name], routes: [routeOf({ to: name })], origin: ORIGIN, ...parts };
+  return { name, authorities: [name], routes: [routeOf({ to: name })], layers: [], origin: ORIGIN, ...parts };
 }
 
 /** Matches everything and forwards to the backend `to`, `reviews` unless given. */
@@ -98,6 +101,7 @@ export function backendOf(parts: Partial<Backend> = {}): Backend {
     retryBudget: { percent: 20, minPerSecond: 1 },
     failure: { statuses: ["5xx"], slowerThanMs: null },
     emptyWaitMs: 0,
+    namedPolicy: null,
     origin: ORIGIN,
     policyFrom: {},
     ...parts,
@@ -125,7 +129,7 @@ export function endpointOf(parts: Partial<Endpoint> = {}): Endpoint {
 
 /** `reviews` in plaintext, headers of strangers not believed. */
 export function inboundPolicyOf(parts: Partial<InboundPolicy> = {}): InboundPolicy {
-  return { service: "reviews", mtls: "disable", trustHeaders: false, origin: ORIGIN, ...parts };
+  return { service: "reviews", mtls: "disable", trustHeaders: false, layers: [], origin: ORIGIN, ...parts };
 }
 
 /** Plaintext HTTP/1.1 to `127.0.0.1:9081`. */

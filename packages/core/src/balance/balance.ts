@@ -10,6 +10,7 @@ import { atEndpoint, outcomeOfError, verdictOf } from "../outcome.ts";
 import { reportOf } from "../report.ts";
 import type { Channel } from "../transport.ts";
 import type { Balancer } from "./balancer.ts";
+import type { EndpointSelection } from "./endpoint-filter.ts";
 
 /** The backend's current parts; they change while requests are in flight. */
 export interface BalanceTarget {
@@ -39,12 +40,14 @@ export const DRAINING_HEADER = "x-heddle-draining";
  * The end of the stack: picks an endpoint, sends, and keeps the books. Latency is measured to the head, success is known at the end
  * of the body, load ends when the body is released. Whatever happens, what `begin` counted is released exactly once.
  */
-export function balance(target: BalanceTarget, { clock, deadlines }: BalanceDependencies): Handler {
+export function balance(target: BalanceTarget, { clock, deadlines }: BalanceDependencies, selection: EndpointSelection | null = null): Handler {
   return (request) => {
     const attempt = request.attempt as Attempt;
     const now = clock.now();
-    const candidates = target.endpoints.candidates(now);
-    if (candidates.length === 0) return Promise.reject(new MeshError("no_endpoint", `${target.name}: ${target.emptyBecause()}`));
+    const known = target.endpoints.candidates(now);
+    if (known.length === 0) return Promise.reject(new MeshError("no_endpoint", `${target.name}: ${target.emptyBecause()}`));
+    const candidates = selection === null ? known : selection(request, known);
+    if (candidates instanceof MeshError) return Promise.reject(candidates);
     const state = target.balancer.pick(candidates, request.context.attempts, now);
     attempt.endpoint = state.address;
     const channel = target.channel(state, now);

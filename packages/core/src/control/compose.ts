@@ -33,11 +33,14 @@ export interface Composed {
   parts(sourceNames: readonly string[]): readonly InspectedPart[];
 }
 
+/** What else is wrong with a snapshot in the process that is to use it. */
+export type SnapshotCheck = (snapshot: MeshSnapshot) => readonly Problem[];
+
 /**
  * One configuration from what all sources say, in their order; null for one that has said nothing. Documents merge as documents, so
  * that they are checked as a whole; then what came as snapshots joins in by name.
  */
-export function compose(said: readonly (Said | null)[], isAlone: boolean): Composed {
+export function compose(said: readonly (Said | null)[], isAlone: boolean, check: SnapshotCheck = () => []): Composed {
   const documents: RankedDocument[] = said.flatMap((one, rank) =>
     one?.kind === "documents" ? one.documents.map((written) => ({ written, rank })) : [],
   );
@@ -48,7 +51,7 @@ export function compose(said: readonly (Said | null)[], isAlone: boolean): Compo
   if (checked && !checked.snapshot) return { ...checked, parts: () => [] };
   const ranked = checked?.snapshot ? [documentSnapshot(checked.snapshot, merged), ...snapshots] : snapshots;
   const snapshot = ranked.length === 1 ? (ranked[0] as RankedSnapshot).snapshot : mergeSnapshots(ranked);
-  const refused = validateSnapshot(snapshot);
+  const refused = [...validateSnapshot(snapshot), ...check(snapshot)];
   if (refused.length > 0) return { snapshot: null, problems: refused, parts: () => [] };
   return { snapshot, problems: checked?.problems ?? [], parts: (names) => listParts(merged, said, snapshot, names) };
 }
@@ -80,12 +83,13 @@ const BACKEND_KEYS: ReadonlySet<string> = new Set([
   "breaker",
   "outlier",
   "use",
+  "policy",
 ]);
 
 /** The keys of a service that say something about each of the parts it is translated into. */
 const MEANS = {
   endpointSets: (key: string) => key === "endpoints",
-  inboundPolicies: (key: string) => key === "inbound",
+  inboundPolicies: (key: string) => key === "inbound" || key === "layers",
   backends: (key: string, value: unknown) => BACKEND_KEYS.has(key) || (key === "retry" && Object.hasOwn(Object(value), "budget")),
   // A policy that is used may say something about both.
   virtualHosts: (key: string) => key === "use" || (key !== "endpoints" && key !== "inbound" && !BACKEND_KEYS.has(key)),
@@ -95,6 +99,7 @@ function documentSnapshot(snapshot: MeshSnapshot, merged: MergedDocument): Ranke
   return {
     snapshot,
     rank(kind, name) {
+      if (kind === "resources") return merged.giver(["resources", name])?.rank ?? IMPLIED;
       const service = kind === "backends" ? (snapshot.backends.get(name)?.service ?? name) : name;
       return merged.rankOf(service, MEANS[kind]) ?? IMPLIED;
     },

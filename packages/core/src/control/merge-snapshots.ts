@@ -1,6 +1,6 @@
 import type { MeshSnapshot } from "../model/snapshot.ts";
 
-type PartsByName = "backends" | "endpointSets" | "inboundPolicies";
+type PartsByName = "backends" | "endpointSets" | "inboundPolicies" | "resources";
 
 /** A snapshot among others. Of two that have a part of the same name, the one that ranks it higher wins. */
 export interface RankedSnapshot {
@@ -23,6 +23,7 @@ export function mergeSnapshots(ranked: readonly RankedSnapshot[]): MeshSnapshot 
     ],
     backends: byName(ranked, "backends", (snapshot) => snapshot.backends),
     endpointSets: byName(ranked, "endpointSets", (snapshot) => snapshot.endpointSets),
+    resources: byName(ranked, "resources", (snapshot) => snapshot.resources),
     inboundPolicies: byName(ranked, "inboundPolicies", (snapshot) => snapshot.inboundPolicies),
     // Where one source knows every service, a process may only join as one of them.
     enumeratesServices: ranked.some(({ snapshot }) => snapshot.enumeratesServices),

@@ -8,6 +8,7 @@ const EMPTY: MeshSnapshot = {
   virtualHosts: [],
   backends: new Map(),
   endpointSets: new Map(),
+  resources: new Map(),
   inboundPolicies: new Map(),
   enumeratesServices: true,
   egress: "allow",
@@ -31,6 +32,7 @@ export class SnapshotStore {
       virtualHosts: keepVirtualHosts(snapshot.virtualHosts, old.virtualHosts),
       backends: keepEqual(snapshot.backends, old.backends),
       endpointSets: keepEqual(snapshot.endpointSets, old.endpointSets),
+      resources: keepEqual(snapshot.resources, old.resources),
       inboundPolicies: keepEqual(snapshot.inboundPolicies, old.inboundPolicies),
     };
     this.revision++;

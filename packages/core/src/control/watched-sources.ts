@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Random } from "../random.ts";
-import { type Composed, compose, type InspectedPart, type Said } from "./compose.ts";
+import { type Composed, compose, type InspectedPart, type Said, type SnapshotCheck } from "./compose.ts";
 import { type ConfiguredSource, configuredSources } from "./document-source.ts";
 import { NameResolution } from "./name-resolution.ts";
 import type { Problems } from "./problems.ts";
@@ -16,6 +16,8 @@ export interface WatchedSourcesDependencies {
   readonly store: SnapshotStore;
   readonly problems: Problems;
   readonly resolve: Resolve;
+  /** Default: nothing. */
+  readonly check?: SnapshotCheck;
   /** A new configuration is in force. */
   applied(): void;
 }
@@ -117,6 +119,7 @@ export class WatchedSources {
     return compose(
       this.all.map(({ said }) => said),
       this.#isAlone,
+      this.#dependencies.check,
     );
   }
 
@@ -131,6 +134,7 @@ export class WatchedSources {
     const composed = compose(
       this.all.map((other) => (other === source ? own : other.accepted)),
       this.#isAlone,
+      this.#dependencies.check,
     );
     const isWhole = composed.snapshot !== null && own === source.said;
     if (isWhole) source.accept();

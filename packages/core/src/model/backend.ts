@@ -8,9 +8,12 @@ export interface TlsSettings {
   readonly identities: readonly string[];
 }
 
-export type BalancerPolicy = "peak-ewma" | "least-request" | "round-robin" | "random";
+/** `custom:` and a name: the code of the process gives it by that name. */
+export type BalancerPolicy = "peak-ewma" | "least-request" | "round-robin" | "random" | `custom:${string}`;
 
 export interface BreakerConfig {
+  /** What decides: the mesh itself, or opossum, which counts no failures in a row. */
+  readonly engine: "native" | "opossum";
   /** Open after so many failures in a row; null: not counted. */
   readonly consecutiveFailures: number | null;
   /** Open when this share (1 to 100) of at least `minRequests` within the window failed; null: not counted. */
@@ -76,6 +79,8 @@ export interface Backend {
   readonly failure: FailureConfig;
   /** How long a request waits for an endpoint where none is known; 0: not at all. */
   readonly emptyWaitMs: number;
+  /** A policy that the code of the process gives by this name stands around the tries; null: none. */
+  readonly namedPolicy: string | null;
   readonly origin: Origin;
   /** Where each policy in force was written, by its name in the document; one that is not named here is the default. */
   readonly policyFrom: Readonly<Record<string, Origin>>;

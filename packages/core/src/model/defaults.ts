@@ -1,4 +1,5 @@
 import type { BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig, RetryBudgetConfig } from "./backend.ts";
+import type { ResourceLimits } from "./resource.ts";
 import type { RetryConfig } from "./route.ts";
 
 // What absent settings mean: the one table.
@@ -19,6 +20,7 @@ export const DEFAULT_OUTLIER: OutlierConfig = {
 
 /** What `breaker: {}` means; absent is no breaker. */
 export const DEFAULT_BREAKER: BreakerConfig = {
+  engine: "native",
   consecutiveFailures: 5,
   failurePercent: 50,
   minRequests: 20,
@@ -27,6 +29,9 @@ export const DEFAULT_BREAKER: BreakerConfig = {
 };
 
 export const DEFAULT_RETRY_BUDGET: RetryBudgetConfig = { percent: 20, minPerSecond: 1 };
+
+/** More calls than `maxRequests` are refused rather than queued, as those of services are. */
+export const DEFAULT_RESOURCE_LIMITS: ResourceLimits = { maxRequests: null, maxPending: 0 };
 
 /** RFC 9110 9.2.2; TRACE left out, as everywhere. */
 export const IDEMPOTENT_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];

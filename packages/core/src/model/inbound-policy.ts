@@ -1,3 +1,4 @@
+import type { LayerReference } from "./layer-reference.ts";
 import type { Origin } from "./route.ts";
 
 /** What the processes of one service enforce on the way in. */
@@ -6,5 +7,7 @@ export interface InboundPolicy {
   readonly mtls: "strict" | "permissive" | "disable";
   /** Believe deadline and attempt headers of peers that are not authenticated. */
   readonly trustHeaders: boolean;
+  /** Layers of the application's own, outermost first. */
+  readonly layers: readonly LayerReference[];
   readonly origin: Origin;
 }

@@ -126,14 +126,8 @@ export type FallbackAction =
   | { readonly kind: "forward"; readonly backend: string };
 
 export type RetryCondition =
-  | "connect-failure"
-  | "refused-stream"
-  | "reset"
-  | "attempt-timeout"
-  | "retriable-4xx"
-  | "gateway-error"
-  | "5xx"
-  | number;
+  /** The function of a resource failed. */
+  "error" | "connect-failure" | "refused-stream" | "reset" | "attempt-timeout" | "retriable-4xx" | "gateway-error" | "5xx" | number;
 
 export interface RetryConfig {
   /** Tries after the first, 0 to 10. */

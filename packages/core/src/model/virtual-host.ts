@@ -1,3 +1,4 @@
+import type { LayerReference } from "./layer-reference.ts";
 import type { Origin, Route } from "./route.ts";
 
 /** A set of authorities and the routes that requests to them take. */
@@ -8,5 +9,7 @@ export interface VirtualHost {
   readonly authorities: readonly string[];
   /** The first match in this order is taken. */
   readonly routes: readonly Route[];
+  /** Layers of the application's own around its requests and their tries, outermost first. */
+  readonly layers: readonly LayerReference[];
   readonly origin: Origin;
 }

@@ -16,12 +16,25 @@ export interface Permit {
 
 export type BreakerState = "closed" | "open" | "half-open";
 
+/** Decides whether a call may be made, from how the calls before it ended. */
+export interface CircuitBreaker {
+  configure(config: BreakerConfig): void;
+  state(now: number): BreakerState;
+  /** Milliseconds until the next probe is let through; 0 unless open. */
+  retryInMs(now: number): number;
+  /** Leave for one call, or null. Each permit must be settled exactly once. */
+  admit(now: number): Permit | null;
+  settle(permit: Permit, verdict: Verdict, now: number): void;
+  /** It is not asked any more. */
+  close(): void;
+}
+
 /**
  * Stops calls to a backend that fails as a whole: open after failures in a row, or when enough of a window failed; after `openFor`
  * a single call probes, and its success closes. A pure state machine; verdicts of calls that began in an earlier period are ignored,
  * so that a late success cannot close it.
  */
-export class Breaker {
+export class Breaker implements CircuitBreaker {
   #config: BreakerConfig;
   #state: BreakerState = "closed";
   #period = 0;
@@ -46,12 +59,12 @@ export class Breaker {
     return this.#state === "open" && now >= this.#openUntil ? "half-open" : this.#state;
   }
 
-  /** Milliseconds until the next probe is let through; 0 unless open. */
   retryInMs(now: number): number {
     return this.#state === "open" ? Math.max(0, this.#openUntil - now) : 0;
   }
 
-  /** Leave for one call, or null. Each permit must be settled exactly once. */
+  close(): void {}
+
   admit(now: number): Permit | null {
     if (this.#state === "closed") return { period: this.#period, isProbe: false };
     if (this.#state === "open") {
@@ -129,7 +142,7 @@ function sum(slots: Float64Array): number {
 }
 
 /** Asks the breaker before each try and tells it how the try ended. A refusal is final: it is not retried. */
-export function breakerLayer(backend: string, breaker: Breaker, clock: Clock): Layer {
+export function breakerLayer(backend: string, breaker: CircuitBreaker, clock: Clock): Layer {
   return (next) => (request) => {
     const now = clock.now();
     const permit = breaker.admit(now);

@@ -37,7 +37,7 @@ export function decideRetry(config: RetryConfig | null, facts: TryFacts): RetryD
   if (transparent) return { kind: "transparent", why: transparent };
   if (config === null || config.maxRetries === 0) return stop("no retry policy");
   if (!config.on.some((condition) => meets(condition, attempt))) return stop("no retry condition met");
-  if (!isSafe(config, facts)) return stop(`${facts.method} is not retried`);
+  if (!isSafe(config, facts)) return stop(facts.method === "" ? "nobody said that it may be repeated" : `${facts.method} is not retried`);
   if (!facts.isReplayable) return stop("the body cannot be sent again");
   if (facts.isNested) return stop("the caller is itself a retry");
   if (facts.retries >= config.maxRetries) return stop(`${facts.retries} of ${config.maxRetries} retries used`);
@@ -80,7 +80,8 @@ function meets(condition: RetryCondition, attempt: Attempt): boolean {
     case "refused-stream":
       return outcome === condition;
     case "attempt-timeout":
-      return outcome === "attempt-timeout";
+    case "error":
+      return outcome === condition;
     case "reset":
       return outcome === "reset" || outcome === "attempt-timeout";
     case "retriable-4xx":

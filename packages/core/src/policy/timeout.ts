@@ -110,10 +110,16 @@ function cut(request: MeshRequest, lateMs: number, clock: Clock, missing: string
 }
 
 function exceeded(request: MeshRequest, afterMs: number, missing: string): MeshError {
-  const what = `${request.method} ${request.scheme}://${request.authority}`;
+  const what = named(request);
   if (afterMs <= 0) return new MeshError("deadline_exceeded", `${what}: the deadline had passed before it was sent`);
+  if (request.method === "") return new MeshError("deadline_exceeded", `${what}: no result within ${formatDuration(Math.round(afterMs))}`);
   const within = missing.startsWith("byte") ? "" : ` within ${formatDuration(Math.round(afterMs))}`;
   return new MeshError("deadline_exceeded", `${what}: no ${missing}${within}`);
+}
+
+/** A call of a resource has no method. */
+function named({ method, scheme, authority }: MeshRequest): string {
+  return method === "" ? authority : `${method} ${scheme}://${authority}`;
 }
 
 /** One try's time until the response head. What it stops is this try alone. */
@@ -124,12 +130,8 @@ export function tryTimeout(timeoutMs: number, { deadlines }: Time): Layer {
     request.cancel.onCancel(follow);
     const pending = deadlines.add(timeoutMs, (lateMs) => {
       if (request.attempt && lateMs > LATE_MS) request.attempt.wasLate = true;
-      cancel.cancel(
-        new MeshError(
-          "attempt_timeout",
-          `${request.method} ${request.scheme}://${request.authority}: no response head from ${request.attempt?.endpoint || "any endpoint"} within ${formatDuration(timeoutMs)}`,
-        ),
-      );
+      const missing = request.method === "" ? "result" : `response head from ${request.attempt?.endpoint || "any endpoint"}`;
+      cancel.cancel(new MeshError("attempt_timeout", `${named(request)}: no ${missing} within ${formatDuration(timeoutMs)}`));
     });
     return next(derive(request, { cancel })).then(
       (response) => {

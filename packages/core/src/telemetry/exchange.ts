@@ -2,7 +2,8 @@ import { meshError } from "../errors.ts";
 import type { MeshRequest, MeshResponse } from "../message.ts";
 import { TransportFailure, type TransportFailureKind } from "../transport.ts";
 
-export type Direction = "outbound" | "inbound";
+/** `resource`: a function that was called under the policies of a resource. */
+export type Direction = "outbound" | "inbound" | "resource";
 
 /** How an exchange ended: the status, or in one word what went wrong. */
 export type Outcome = number | string;

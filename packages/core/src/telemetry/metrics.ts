@@ -5,12 +5,13 @@ import { type Direction, type Outcome, outcomeOf, whenOver } from "./exchange.ts
 
 /** Requests that ended, by where they went and how. */
 export interface OutcomeCounts {
-  readonly direction: "outbound" | "inbound";
+  readonly direction: Direction;
+  /** Or the resource. */
   readonly service: string;
   readonly route: string;
   /** Of the last try; empty where none was reached, and inbound. */
   readonly endpoint: string;
-  /** `200`, or a MeshError code, `cancelled` (by the caller), or `failed`. */
+  /** `200`, `ok` for a resource, or a MeshError code, `cancelled` (by the caller), or `failed`. */
   readonly outcome: string;
   readonly count: number;
   /** Tries that these requests took, together. */
@@ -19,7 +20,7 @@ export interface OutcomeCounts {
 
 /** How long the requests of one route took, until the end of the body. */
 export interface LatencyCounts {
-  readonly direction: "outbound" | "inbound";
+  readonly direction: Direction;
   readonly service: string;
   readonly route: string;
   readonly sumMs: number;
@@ -64,14 +65,14 @@ interface RouteCells {
 
 /** Plain counters, made to cost four map look-ups a request. `warn` is told once if they are full. */
 export function createMetrics(clock: Clock, warn: (message: string) => void): Metrics {
-  const tables = { outbound: new CellTable("outbound"), inbound: new CellTable("inbound") };
+  const tables = { outbound: new CellTable("outbound"), inbound: new CellTable("inbound"), resource: new CellTable("resource") };
   let warned = false;
   const count = (direction: Direction, request: MeshRequest, response: MeshResponse | null, failure: unknown) => {
     const { context } = request;
     const { attempts } = context;
     const endpoint = attempts[attempts.length - 1]?.endpoint ?? "";
     const table = tables[direction];
-    const hasRoom = tables.outbound.cells.length + tables.inbound.cells.length < MAX_CELLS;
+    const hasRoom = Object.values(tables).reduce((sum, { cells }) => sum + cells.length, 0) < MAX_CELLS;
     const cell = table.cell(context.service, context.route, endpoint, outcomeOf(direction, request, response, failure), hasRoom);
     if (cell === table.other && !warned) {
       warned = true;
@@ -86,8 +87,8 @@ export function createMetrics(clock: Clock, warn: (message: string) => void): Me
   return {
     layer: (direction) => (next) => (request) =>
       whenOver(next(request), (response, failure) => count(direction, request, response, failure)),
-    counts: () => [...tables.outbound.counts(), ...tables.inbound.counts()],
-    latencies: () => [...tables.outbound.latencies(), ...tables.inbound.latencies()],
+    counts: () => Object.values(tables).flatMap((table) => table.counts()),
+    latencies: () => Object.values(tables).flatMap((table) => table.latencies()),
   };
 }
 

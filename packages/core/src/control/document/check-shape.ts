@@ -65,8 +65,9 @@ function checkScalar(
       break;
     case "enum":
       if (kind.values.includes(value as string | number)) return value;
-      if (typeof value === "string" && kind.later?.some((word) => word === value || (word.endsWith(":") && value.startsWith(word))))
-        return later(value, mistakes, path);
+      if (typeof value !== "string") break;
+      if (kind.prefixes?.some((prefix) => value.startsWith(prefix) && FORMATS.name.pattern.test(value.slice(prefix.length)))) return value;
+      if (kind.later?.includes(value)) return later(value, mistakes, path);
       break;
     default:
       return kind satisfies never;

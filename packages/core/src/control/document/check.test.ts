@@ -99,10 +99,9 @@ test("suggests the nearest key that it knows", () => {
 });
 
 test.each([
-  [{ ...document({}), resources: {} }, 'resources: "resources" is not built in this version'],
   [reviews({ healthCheck: {} }), 'services.reviews.healthCheck: "healthCheck" is not built in this version'],
   [reviews({ protocol: "grpc" }), 'services.reviews.protocol: "grpc" is not built in this version'],
-  [reviews({ balancer: { policy: "custom:mine" } }), 'services.reviews.balancer.policy: "custom:mine" is not built in this version'],
+  [reviews({ balancer: { policy: "maglev" } }), 'services.reviews.balancer.policy: "maglev" is not built in this version'],
   [reviews({ tls: { mode: "mutual" } }), 'services.reviews.tls.mode: "mutual" is not built in this version'],
   [reviews({ inbound: { mtls: "strict" } }), 'services.reviews.inbound.mtls: "strict" is not built in this version'],
   [reviews({ endpoints: [{ address: "a:1", zone: "a" }] }), 'services.reviews.endpoints[0].zone: "zone" is not built in this version'],

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../duration.ts";
 import type { MeshDocument, ServiceDocument } from "../../gen/document.ts";
-import { type Inherited, type PolicyName, routePolicies, servicePolicies } from "./inherit.ts";
+import { type Inherited, type PolicyName, resourcePolicies, routePolicies, servicePolicies } from "./inherit.ts";
 import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { retryBudget, retryConfig, timeoutPolicy } from "./translate-policy.ts";
@@ -16,6 +16,11 @@ export function crossCheckRetry(document: MeshDocument, mistakes: Mistakes): voi
     const routes = (service.routes ?? []).map((route, index) => routePolicies(document, inherited, route, [...path, "routes", index]));
     for (const route of routes) checkTogether(route, mistakes);
     checkBudget(service, inherited, routes, mistakes);
+  }
+  for (const [name, resource] of Object.entries(document.resources ?? {})) {
+    const inherited = resourcePolicies(document, name, resource);
+    checkTogether(inherited, mistakes);
+    checkBudget({}, inherited, [], mistakes);
   }
 }
 
@@ -82,6 +87,7 @@ function pathOf({ from }: Inherited, name: PolicyName): Path {
 
 /** `defaults`, then a named policy, then a service, then a route. */
 function closeness(path: Path): number {
+  if (path[0] === "resources") return 2;
   if (path[0] === "services") return path.includes("routes") ? 3 : 2;
   return path[0] === "policies" ? 1 : 0;
 }

@@ -1,5 +1,5 @@
 import type { FaultDocument, MeshDocument, PolicyDocument, RouteDocument, ServiceDocument } from "../../gen/document.ts";
-import { asList, BACKEND_POLICIES, type Inherited, routePolicies, servicePolicies } from "./inherit.ts";
+import { asList, BACKEND_POLICIES, type Inherited, RESOURCE_POLICIES, routePolicies, servicePolicies } from "./inherit.ts";
 import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { checkTarget, suggestion } from "./targets.ts";
@@ -19,6 +19,10 @@ export function crossCheckTraffic(document: MeshDocument, mistakes: Mistakes): v
       checkRouteUse(document, route, [...at, "use"], mistakes);
       checkPolicies(document, name, routePolicies(document, inherited, route, at), mistakes);
     }
+  }
+  for (const [name, { use }] of Object.entries(document.resources ?? {})) {
+    checkUse(document, use, ["resources", name, "use"], mistakes);
+    checkResourceUse(document, use, ["resources", name, "use"], mistakes);
   }
   checkFault(document.defaults?.fault, ["defaults", "fault"], mistakes);
   for (const [name, policy] of Object.entries(document.policies ?? {})) checkFault(policy.fault, ["policies", name, "fault"], mistakes);
@@ -40,6 +44,19 @@ function checkRouteUse(document: MeshDocument, route: RouteDocument, path: Path,
     if (typeof policy?.retry === "object" && policy.retry.budget !== undefined) foreign.push('"retry.budget"');
     if (foreign.length === 0) continue;
     mistakes.add(path, `the policy "${name}" has ${foreign.join(", ")}, which belongs to a service as a whole and not to a route`);
+  }
+}
+
+/** Nothing may be taken that would be ignored: a function has no endpoints, and no head. */
+function checkResourceUse(document: MeshDocument, use: ServiceDocument["use"], path: Path, mistakes: Mistakes): void {
+  for (const name of asList(use)) {
+    const policy: PolicyDocument = (Object.hasOwn(document.policies ?? {}, name) ? document.policies?.[name] : undefined) ?? {};
+    const foreign = Object.keys(policy).filter((key) => !(RESOURCE_POLICIES as readonly string[]).includes(key));
+    if (typeof policy.timeout === "object")
+      foreign.push(...["head", "idle"].filter((key) => key in (policy.timeout as object)).map((key) => `timeout.${key}`));
+    if (foreign.length === 0) continue;
+    const what = foreign.map((key) => JSON.stringify(key)).join(", ");
+    mistakes.add(path, `the policy "${name}" has ${what}, which belongs to services and not to a resource`);
   }
 }
 

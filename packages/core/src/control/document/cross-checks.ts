@@ -1,5 +1,5 @@
 import { formatDuration } from "../../duration.ts";
-import type { EndpointDocument, MeshDocument, OutlierDocument, ServiceDocument } from "../../gen/document.ts";
+import type { BreakerDocument, EndpointDocument, MeshDocument, OutlierDocument, ServiceDocument } from "../../gen/document.ts";
 import { crossCheckRetry } from "./cross-check-retry.ts";
 import { crossCheckRoutes } from "./cross-check-routes.ts";
 import { crossCheckTraffic } from "./cross-check-traffic.ts";
@@ -24,6 +24,7 @@ export function crossCheck(document: MeshDocument, mistakes: Mistakes): void {
     for (const [subset, own] of Object.entries(service.subsets ?? {})) checkProtections(own, [...path, "subsets", subset], mistakes);
     crossCheckRoutes(document, name, service, mistakes);
   }
+  for (const [name, resource] of Object.entries(document.resources ?? {})) checkProtections(resource, ["resources", name], mistakes);
   checkProtections(document.defaults ?? {}, ["defaults"], mistakes);
   for (const [name, policy] of Object.entries(document.policies ?? {})) checkProtections(policy, ["policies", name], mistakes);
   crossCheckRetry(document, mistakes);
@@ -77,7 +78,15 @@ function checkProtections(own: Pick<ServiceDocument, "breaker" | "outlier">, pat
       [...path, "breaker"],
       "consecutiveFailures and failurePercent are both off, so it never opens; no breaker is written `breaker: off`",
     );
+  if (typeof breaker === "object" && breaker.engine === "opossum") checkOpossum(breaker, [...path, "breaker"], mistakes);
   if (typeof outlier === "object") checkEjections(outlier, [...path, "outlier"], mistakes);
+}
+
+function checkOpossum({ consecutiveFailures, failurePercent }: BreakerDocument, path: Path, mistakes: Mistakes): void {
+  if (typeof consecutiveFailures === "number")
+    mistakes.add([...path, "consecutiveFailures"], "opossum counts no failures in a row; leave it out, or take `engine: native`", "key");
+  if (failurePercent === "off" && consecutiveFailures !== "off")
+    mistakes.add([...path, "failurePercent"], "opossum opens by the share of failures alone, so with it off it never would");
 }
 
 function checkEjections(outlier: OutlierDocument, path: Path, mistakes: Mistakes): void {

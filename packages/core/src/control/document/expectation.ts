@@ -1,6 +1,11 @@
 import { formatDuration } from "../../duration.ts";
 import { FORMATS } from "./formats.ts";
-import type { Kind } from "./kinds.ts";
+import type { EnumKind, Kind } from "./kinds.ts";
+
+/** The values that begin with a prefix, as one writes them. */
+export function named({ prefixes = [] }: EnumKind): readonly string[] {
+  return prefixes.map((prefix) => `${prefix}<name>`);
+}
 
 /** What a kind allows, in words that complete "expected ...". */
 export function expectation(kind: Kind): string {
@@ -23,7 +28,7 @@ export function expectation(kind: Kind): string {
     case "duration":
       return `a duration from ${formatDuration(kind.minMs)} to 24h, such as 250ms, 2s or 1m30s`;
     case "enum":
-      return kind.values.length === 1 ? String(kind.values[0]) : `one of ${kind.values.join(", ")}`;
+      return kind.values.length === 1 ? String(kind.values[0]) : `one of ${[...kind.values, ...named(kind)].join(", ")}`;
     case "off":
       return `off or ${expectation(kind.or)}`;
     case "either":

@@ -1,4 +1,4 @@
-import type { MeshDocument, PolicyDocument, RouteDocument, ServiceDocument } from "../../gen/document.ts";
+import type { MeshDocument, PolicyDocument, ResourceDocument, RouteDocument, ServiceDocument } from "../../gen/document.ts";
 import { formatPath, type Path, type Places } from "./places.ts";
 
 export type PolicyName = keyof PolicyDocument;
@@ -16,6 +16,9 @@ export const BACKEND_POLICIES: readonly PolicyName[] = [
   "failure",
   "whenEmpty",
 ];
+
+/** Policies that a function can be put under. */
+export const RESOURCE_POLICIES: readonly PolicyName[] = ["timeout", "retry", "breaker", "limits"];
 
 /** The policies in force somewhere, each as it was written, and where. */
 export interface Inherited {
@@ -40,6 +43,12 @@ export function servicePolicies(document: MeshDocument, name: string, service: S
 export function routePolicies(document: MeshDocument, service: Inherited, route: RouteDocument, at: Path): Inherited {
   const own = closest([...used(document, route.use), { policies: route, at }], ROUTE_POLICIES);
   return { policies: { ...service.policies, ...own.policies }, from: { ...service.from, ...own.from } };
+}
+
+/** What holds for a resource. Its own words are not those of services: `retry.on` has other conditions, `limits` fewer keys. */
+export function resourcePolicies(document: MeshDocument, name: string, resource: ResourceDocument): Inherited {
+  const own = { policies: resource as PolicyDocument, at: ["resources", name] };
+  return closest([{ policies: document.defaults, at: ["defaults"] }, ...used(document, resource.use), own], RESOURCE_POLICIES);
 }
 
 /** The policies that a list of names stands for; a name that means nothing is a mistake of its own. */

@@ -90,8 +90,10 @@ export interface DurationKind {
 export interface EnumKind {
   readonly kind: "enum";
   readonly values: readonly (string | number)[];
-  /** Values of the contract whose behaviour is not built yet; `custom:` stands for everything that begins so. */
+  /** Values of the contract whose behaviour is not built yet. */
   readonly later?: readonly string[];
+  /** Before a name of the user's choice: `custom:`. */
+  readonly prefixes?: readonly string[];
 }
 
 /** `off`, or something. */
@@ -131,7 +133,12 @@ export const text = (format: FormatName): StringKind => ({ kind: "string", forma
 export const integer = (min: number, max: number): IntegerKind => ({ kind: "integer", min, max });
 export const list = (of: Kind, atLeast = 0): ListKind => ({ kind: "list", of, atLeast });
 export const offOr = (or: Kind): OffKind => ({ kind: "off", or });
-export const oneOf = (values: readonly (string | number)[], later: readonly string[] = []): EnumKind => ({ kind: "enum", values, later });
+export const oneOf = (values: readonly (string | number)[], later: readonly string[] = [], prefixes: readonly string[] = []): EnumKind => ({
+  kind: "enum",
+  values,
+  later,
+  prefixes,
+});
 /** At least a millisecond: where waiting for ever is meant, `off` or leaving the key out says so. */
 export const duration: DurationKind = { kind: "duration", minMs: 1 };
 export const percent: PercentKind = { kind: "percent" };

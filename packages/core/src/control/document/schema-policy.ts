@@ -107,7 +107,7 @@ export const balancer: ObjectKind = {
   keys: {
     policy: {
       doc: "The algorithm.",
-      kind: oneOf(["peak-ewma", "least-request", "round-robin", "random"], ["ring-hash", "maglev", "custom:"]),
+      kind: oneOf(["peak-ewma", "least-request", "round-robin", "random"], ["ring-hash", "maglev"], ["custom:"]),
       default: "peak-ewma",
     },
   },
@@ -142,9 +142,14 @@ export const breaker: ObjectKind = {
     },
     minRequests: { doc: "Fewer requests say nothing about the share.", kind: integer(1, MANY), default: DEFAULT_BREAKER.minRequests },
     window: { doc: "What the share is counted over.", kind: duration, default: formatDuration(DEFAULT_BREAKER.windowMs) },
+    engine: {
+      doc: "What decides. `opossum`: the package of that name, which counts no failures in a row, so that `consecutiveFailures` is off.",
+      kind: oneOf(["native", "opossum"]),
+      default: DEFAULT_BREAKER.engine,
+    },
     openFor: { doc: "Until one request is let through as a probe.", kind: duration, default: formatDuration(DEFAULT_BREAKER.openForMs) },
   },
-  later: ["engine", "mode"],
+  later: ["mode"],
 };
 
 export const outlier: ObjectKind = {

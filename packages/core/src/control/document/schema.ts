@@ -1,6 +1,7 @@
 import { boolean, integer, type Kind, list, type ObjectKind, offOr, oneOf, text } from "./kinds.ts";
 import { policy, policyKeys } from "./schema-inherited.ts";
 import { balancer, breaker, limits, outlier } from "./schema-policy.ts";
+import { layer, namedPolicy, resource } from "./schema-resource.ts";
 import { routes } from "./schema-route.ts";
 import { failure, use, whenEmpty } from "./schema-traffic.ts";
 
@@ -63,6 +64,8 @@ const service: ObjectKind = {
     ...policyKeys,
     use,
     routes: { doc: "The first one that matches is taken; none given: everything to the service itself.", kind: routes, absent: "none" },
+    layers: { doc: "Layers of the application's own, outermost first.", kind: list(layer), absent: "none" },
+    policy: namedPolicy,
     tls: {
       doc: "How its endpoints are spoken to.",
       kind: {
@@ -85,7 +88,7 @@ const service: ObjectKind = {
       absent: "its defaults",
     },
   },
-  later: ["identities", "slowStart", "healthCheck", "layers", "policy", "hedge"],
+  later: ["identities", "slowStart", "healthCheck", "hedge"],
 };
 
 /** The native document: the one description that its types, JSON Schema, checks and reference are made from. */
@@ -125,6 +128,10 @@ export const DOCUMENT: ObjectKind = {
       absent: "none",
     },
     services: { doc: "By name.", kind: { kind: "map", key: "<name>", keyFormat: "name", of: service }, absent: "none" },
+    resources: {
+      doc: "By name: what functions of the process call.",
+      kind: { kind: "map", key: "<resource>", keyFormat: "name", of: resource },
+      absent: "none",
+    },
   },
-  later: ["resources"],
 };

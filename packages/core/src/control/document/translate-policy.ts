@@ -68,8 +68,10 @@ export function limitsConfig(document: LimitsDocument | "off" | undefined): Limi
 
 export function breakerConfig(document: BreakerDocument | "off" | undefined): BreakerConfig | null {
   if (document === undefined || document === "off") return null;
+  const engine = document.engine ?? DEFAULT_BREAKER.engine;
   return {
-    consecutiveFailures: unlessOff(document.consecutiveFailures, DEFAULT_BREAKER.consecutiveFailures),
+    engine,
+    consecutiveFailures: engine === "opossum" ? null : unlessOff(document.consecutiveFailures, DEFAULT_BREAKER.consecutiveFailures),
     failurePercent: unlessOff(document.failurePercent, DEFAULT_BREAKER.failurePercent),
     minRequests: document.minRequests ?? DEFAULT_BREAKER.minRequests,
     windowMs: milliseconds(document.window, DEFAULT_BREAKER.windowMs),

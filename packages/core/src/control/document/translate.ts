@@ -9,6 +9,7 @@ import { BACKEND_POLICIES, type Inherited, originsOf, routePolicies, servicePoli
 import { backendName, endpointAddress } from "./names.ts";
 import { codePlaces, formatPath, type Path, type Places } from "./places.ts";
 import { breakerConfig, limitsConfig, milliseconds, outlierConfig, retryBudget } from "./translate-policy.ts";
+import { layerReferences, translateResources } from "./translate-resource.ts";
 import { defaultRoute, translateRoute } from "./translate-route.ts";
 import { emptyWaitMs, failureConfig } from "./translate-traffic.ts";
 
@@ -29,10 +30,19 @@ export function translateDocument(document: MeshDocument, places: Places = codeP
       service: name,
       mtls: service.inbound?.mtls ?? "disable",
       trustHeaders,
+      layers: layerReferences(name, service, places).filter((layer) => layer.at === "inbound"),
       origin: at(...(service.inbound ? ["inbound"] : [])),
     });
   }
-  return { virtualHosts, backends, endpointSets, inboundPolicies, enumeratesServices: true, egress: document.mesh?.egress ?? "allow" };
+  return {
+    virtualHosts,
+    backends,
+    endpointSets,
+    resources: translateResources(document, places),
+    inboundPolicies,
+    enumeratesServices: true,
+    egress: document.mesh?.egress ?? "allow",
+  };
 }
 
 /** What the parts of one service are translated with. */
@@ -55,6 +65,7 @@ function virtualHost(name: string, service: ServiceDocument, { document, inherit
             const own = routePolicies(document, inherited, route, ["services", name, "routes", index]);
             return translateRoute(name, route, index, own, at("routes", index), places);
           }),
+    layers: layerReferences(name, service, places).filter((layer) => layer.at !== "inbound"),
     origin: at(),
   };
 }
@@ -82,6 +93,7 @@ function backendsOf(name: string, service: ServiceDocument, { inherited, places,
     retryBudget: retryBudget(policies.retry),
     failure: failureConfig(policies.failure),
     emptyWaitMs: emptyWaitMs(policies.whenEmpty),
+    namedPolicy: service.policy ?? null,
     origin: at(),
     policyFrom: originsOf(inherited, BACKEND_POLICIES, places),
   };
