@@ -4,6 +4,7 @@ import {
   currentScope,
   type Handler,
   type HeaderMap,
+  isTraced,
   type Mesh,
   narrowed,
   type RequestBody,
@@ -88,7 +89,7 @@ export class MeshDispatcher extends Dispatcher {
       const effective = callOptions && this.#bound ? narrowed(this.#bound, callOptions) : (callOptions ?? this.#bound);
       const way = wayTo(this.#door, origin.authority);
       const isUnclaimed = way === this.#door.unclaimed;
-      if (isUnclaimed && (isUpgrade(options) || !hasDeadline(effective))) return this.unclaimed.dispatch(options, told);
+      if (isUnclaimed && (isUpgrade(options) || !hasAnything(effective))) return this.unclaimed.dispatch(options, told);
       this.#send(way, origin, options, told, effective, onStart);
     } catch (error) {
       told.onResponseError?.(new DispatchedCall(told, null, this.#mesh.deadlines), error as Error);
@@ -148,9 +149,9 @@ export class MeshDispatcher extends Dispatcher {
   }
 }
 
-/** Only with one has an unclaimed host anything of the mesh. */
-function hasDeadline(callOptions: CallOptions | undefined): boolean {
-  if (callOptions?.timeout !== undefined) return true;
+/** Only with a deadline or a span has an unclaimed host anything of the mesh. */
+function hasAnything(callOptions: CallOptions | undefined): boolean {
+  if (callOptions?.timeout !== undefined || isTraced()) return true;
   const scope = currentScope();
   return scope !== null && (scope.deadlineAt !== Number.POSITIVE_INFINITY || scope.options?.timeout !== undefined);
 }

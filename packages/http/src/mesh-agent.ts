@@ -1,9 +1,10 @@
 import http, { Agent, type ClientRequest } from "node:http";
-import { deadline, emptyHeaders, type Handler, type HeaderMap, type Mesh, type Route } from "@heddle/core";
+import { emptyHeaders, type Handler, type HeaderMap, type Mesh, type Route } from "@heddle/core";
 import { answeringSocket } from "./answering-socket.ts";
 import { CarriedRequest, giveUp } from "./carried-request.ts";
 import type { AgentInternals } from "./endpoint-agent.ts";
 import { type Failures, failureAnswer, wayTo } from "./front-door.ts";
+import { outside } from "./unclaimed.ts";
 
 export interface MeshAgentOptions {
   /** Who serves the hosts that no service claims. Default: `http.globalAgent` at this moment. */
@@ -76,8 +77,7 @@ export class MeshAgent extends Agent {
 
   #unclaimedWay(authority: string, carried: CarriedRequest): Handler {
     const direct: Handler = (request) => carried.sendThrough(this.unclaimed, request);
-    const unclaimed = deadline(null, this.#mesh)(direct);
-    return wayTo({ mesh: this.#mesh, unclaimed, failures: this.#failures }, authority);
+    return wayTo({ mesh: this.#mesh, unclaimed: outside(this.#mesh, direct), failures: this.#failures }, authority);
   }
 
   #report(route: Route): void {

@@ -1,4 +1,4 @@
-import { deadline, type Handler, type Mesh, type MeshRequest, type MeshResponse } from "@heddle/core";
+import { type Handler, type Mesh, type MeshRequest, type MeshResponse, unclaimedStack } from "@heddle/core";
 import type { Dispatcher } from "undici";
 import { Exchange } from "./exchange.ts";
 import type { Failures } from "./front-door.ts";
@@ -12,7 +12,7 @@ export interface OutboundOptions {
   readonly failures?: Failures;
 }
 
-/** The way of unclaimed hosts: their deadline, and nothing else of the mesh. Errors stay what the dispatcher made them. */
+/** The way of unclaimed hosts: a deadline and a span, and nothing else of the mesh. Errors stay what the dispatcher made them. */
 export function unclaimedHandler(mesh: Mesh, options: OutboundOptions): Handler {
   const dispatcher = options.unclaimed ?? globalDispatcher();
   const send = (request: MeshRequest): Promise<MeshResponse> =>
@@ -29,16 +29,20 @@ export function unclaimedHandler(mesh: Mesh, options: OutboundOptions): Handler 
         exchange as Dispatcher.DispatchHandler,
       );
     });
-  return deadline(
-    null,
-    mesh,
-  )((request) => {
+  return outside(mesh, (request) => {
     if (request.cancel.isCancelled) return Promise.reject(request.cancel.reason);
     return send(request).then((response) => {
       response.body.guard(mesh.deadlines);
       return response;
     });
   });
+}
+
+/** What the mesh does for hosts that no service claims, around whoever sends to them. */
+export function outside(mesh: Mesh, send: Handler): Handler {
+  const { clock, deadlines } = mesh;
+  const warn = (message: string) => mesh.reportProblem({ where: "telemetry", message, severity: "warning" });
+  return unclaimedStack(send, { clock, deadlines, warn });
 }
 
 class DirectExchange extends Exchange {
