@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { loopbackEndpoint, transportContract } from "@heddle/testing";
+import { loopbackEndpoint, transportContract, transportPipeContract } from "@heddle/testing";
 import { test } from "vitest";
 import { httpTransport } from "./undici-transport.ts";
 
-transportContract({
-  name: "undici",
-  test,
-  open: async () => {
-    const endpoint = await loopbackEndpoint();
-    return { transport: httpTransport(), endpoint, pass: (ms) => sleep(ms), close: () => endpoint.close() };
-  },
-});
+async function open() {
+  const endpoint = await loopbackEndpoint();
+  return { transport: httpTransport(), endpoint, pass: (ms: number) => sleep(ms), close: () => endpoint.close() };
+}
+
+transportContract({ name: "undici", test, open });
+transportPipeContract({ name: "undici, byte pipes", test, open });

@@ -5,6 +5,7 @@ import { transportFailureChecks } from "./contract/transport-failure.ts";
 import type { TransportHarness } from "./contract/transport-harness.ts";
 import { transportLifetimeChecks } from "./contract/transport-lifetime.ts";
 import { transportMessageChecks } from "./contract/transport-message.ts";
+import { type PipeHarness, transportPipeChecks } from "./contract/transport-pipe.ts";
 
 /** Every promise that `Transport` and `Channel` make, as checks. */
 export const transportChecks: readonly ContractCheck<TransportHarness>[] = [
@@ -14,6 +15,11 @@ export const transportChecks: readonly ContractCheck<TransportHarness>[] = [
   ...transportCancelChecks,
   ...transportLifetimeChecks,
 ];
+
+/** For a transport that carries upgrades and CONNECT: what it promises beside all that, over an endpoint that switches. */
+export function transportPipeContract(options: ContractOptions<PipeHarness>): void {
+  registerChecks(transportPipeChecks, options);
+}
 
 /**
  * The suite for a {@link Transport} of your own.

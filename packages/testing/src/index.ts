@@ -5,6 +5,7 @@ export type { AttemptRecord } from "./call-records.ts";
 export type { ContractCheck, ContractOptions, Passing, RegisterTest } from "./contract/check.ts";
 export { type ControlSourceHarness, FIRST_SERVICE } from "./contract/source-harness.ts";
 export type { ContractEndpoint, TransportHarness } from "./contract/transport-harness.ts";
+export type { PipeEndpoint, PipeHarness } from "./contract/transport-pipe.ts";
 export * from "./contract-source.ts";
 export * from "./contract-transport.ts";
 export type { ServiceDescription } from "./described-service.ts";

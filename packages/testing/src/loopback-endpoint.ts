@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { type Clock, systemClock } from "@heddle/core";
 import { type Answer, completeAnswer, failureAnswer, lowerCaseHeaders, type ReceivedRequest, receivedRequest } from "./answer.ts";
-import type { ContractEndpoint } from "./contract/transport-harness.ts";
+import type { PipeEndpoint } from "./contract/transport-pipe.ts";
 import type { ExchangeStage } from "./fake-endpoint.ts";
 
 /** A real HTTP/1.1 server on 127.0.0.1 that does as it is told, for the transport contract over real sockets. */
-export interface LoopbackEndpoint extends ContractEndpoint {
+export interface LoopbackEndpoint extends PipeEndpoint {
   /** Connections open at the server. */
   connections(): number;
   close(): Promise<void>;
@@ -85,6 +86,20 @@ class Loopback implements LoopbackEndpoint {
       await this.#receive(request, response);
       request.socket.end("this is not HTTP\r\n\r\n");
     });
+  }
+
+  async pipe(): Promise<void> {
+    const take = (answer: string) => (_request: IncomingMessage, socket: Duplex) => {
+      // The caller may cut it, as it may any connection.
+      socket.on("error", () => undefined);
+      socket.write(answer);
+      socket.pipe(socket);
+    };
+    this.#server
+      .removeAllListeners("upgrade")
+      .on("upgrade", take("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n"));
+    this.#server.removeAllListeners("connect").on("connect", take("HTTP/1.1 200 Connected\r\n\r\n"));
+    await this.listen();
   }
 
   /** The port stays ours to listen on again: nothing else on this machine is given it within the test. */
