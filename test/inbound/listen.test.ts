@@ -395,3 +395,36 @@ async function catchOnce(event: "uncaughtException" | "unhandledRejection"): Pro
 function connectionsOf({ server }: Listener): Promise<number> {
   return new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count))));
 }
+
+test("an application that answers after its caller has left writes into nothing, as in node:http", async () => {
+  const left = Promise.withResolvers<Response | import("node:http").ServerResponse>();
+  const outcome = Promise.withResolvers<unknown>();
+  const listener = await serve(servingMesh(), (_request, response) => {
+    left.resolve(response);
+    response.on("close", () =>
+      setImmediate(() => {
+        try {
+          response.setHeader("content-type", "text/plain");
+          response.writeHead(200);
+          response.end("late");
+          outcome.resolve({ sent: response.headersSent });
+        } catch (error) {
+          outcome.resolve(error);
+        }
+      }),
+    );
+  });
+  const caller = new AbortController();
+  const call = fetch(listener.url, { signal: caller.signal }).catch(() => {});
+  await left.promise;
+  caller.abort();
+  await call;
+  expect(await outcome.promise).not.toBeInstanceOf(Error);
+});
+
+test.each([
+  [{ prot: 8080 }, /no option "prot"; did you mean "port"/],
+  [{ health: { raedy: "/x" } }, /health: there is no option "raedy"; did you mean "ready"/],
+])("a misspelt option is refused, not ignored (%#)", async (options, expected) => {
+  await expect(listen(servingMesh(), ok, options as ListenOptions)).rejects.toThrow(expected);
+});

@@ -22,7 +22,7 @@ export type MeshErrorCode =
 interface CodeFacts {
   /** What a proxy in our place would have answered (Envoy's local replies). */
   readonly status: number;
-  /** A later try may succeed. */
+  /** A later try may succeed. Says nothing about whether repeating is safe. */
   readonly retryable: boolean;
 }
 

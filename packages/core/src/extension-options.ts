@@ -60,6 +60,15 @@ export interface ExtensionOptions {
   readonly namedPolicies?: Readonly<Record<string, NamedPolicy>> | undefined;
 }
 
+/** Their names, for whoever takes them among other options. */
+export const EXTENSION_OPTIONS: readonly ["layers", "namedLayers", "endpointFilters", "balancers", "namedPolicies"] = [
+  "layers",
+  "namedLayers",
+  "endpointFilters",
+  "balancers",
+  "namedPolicies",
+];
+
 const PLACES: readonly string[] = ["request", "attempt", "inbound"];
 
 /** Throws TypeError for what could not be called. */

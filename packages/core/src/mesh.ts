@@ -24,6 +24,7 @@ import { DEFAULT_START_TIMEOUT_MS } from "./model/defaults.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
 import type { Problem } from "./model/problem.ts";
 import { nearest } from "./nearest.ts";
+import { checkKeys } from "./option-keys.ts";
 import type { ProtectedFunction, ProtectOptions } from "./policy/protect.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { contextOf, type Report, rememberContext, reportOf } from "./report.ts";
@@ -315,6 +316,7 @@ class RunningMesh implements Mesh {
   }
 
   close(options: { readonly drain?: Duration; readonly limit?: Duration } = {}): Promise<void> {
+    checkKeys(options, ["drain", "limit"], "mesh.close");
     this.#closed ??= this.#shutDown(durationMs(options.drain ?? 0, "drain"), durationMs(options.limit ?? DEFAULT_CLOSE_LIMIT_MS, "limit"));
     return this.#closed;
   }

@@ -126,11 +126,6 @@ export class PushBody {
 
   // The mesh's side
 
-  /** The reader kept the endpoint waiting for long enough that the load was taken off it. */
-  get wasReaderSlow(): boolean {
-    return this.#readerWasSlow;
-  }
-
   /** Replaces the transport's error, now or when it comes, by one that says where it happened. */
   translateError(translate: (error: unknown) => unknown): void {
     if (!this.hasEnded) this.#translate = translate;
@@ -162,6 +157,11 @@ export class PushBody {
   /** Calls back whenever bytes arrive, and when the transport may go on after a slow reader held it: one listener. */
   whenMoved(listener: () => void): void {
     if (!this.hasEnded) this.#moved = listener;
+  }
+
+  /** Bytes wait for the reader, or have for long enough that the load was taken off the endpoint. */
+  get isReaderBehind(): boolean {
+    return this.#chunks !== null || this.#readerWasSlow;
   }
 
   /** The transport waits for the reader. */

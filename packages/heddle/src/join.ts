@@ -33,7 +33,10 @@ import { type JoinOptions, resolveOptions } from "./options.ts";
 
 /** The mesh with every HTTP front door, both ways. All functions are bound: they can be passed on. */
 export interface JoinedMesh
-  extends Pick<Mesh, "serviceName" | "egress" | "ready" | "report" | "explain" | "inspect" | "health" | "isDraining" | "close"> {
+  extends Pick<
+    Mesh,
+    "serviceName" | "egress" | "ready" | "report" | "explain" | "inspect" | "health" | "isDraining" | "close" | "protect"
+  > {
   /** The fast way: undici without streams. `mesh.request("http://reviews/api/7", { method, headers, json, body, signal, mesh })`. */
   readonly request: RequestFunction;
   /** WHATWG fetch through the mesh. */
@@ -123,6 +126,7 @@ function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
       return runWithOptions(callOptions, run);
     },
     detached: (run) => runDetached(run),
+    protect: (resource, run, protectOptions) => mesh.protect(resource, run, protectOptions),
     ready: () => mesh.ready(),
     report: (reply) => mesh.report(reply),
     explain: (request) => mesh.explain(request),

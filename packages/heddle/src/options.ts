@@ -1,8 +1,16 @@
-import { type AccessLogOptions, type Duration, type LayerPlace, nearest, type Problem, type UserLayer } from "@heddle/core";
+import {
+  type AccessLogOptions,
+  checkKeys,
+  type Duration,
+  durationMs,
+  EXTENSION_OPTIONS,
+  type ExtensionOptions,
+  type Problem,
+} from "@heddle/core";
 import type { Failures } from "@heddle/http";
 import { findConfig, type MeshConfig, type Surroundings } from "./find-config.ts";
 
-export interface JoinOptions {
+export interface JoinOptions extends ExtensionOptions {
   /** Who this process is: selects its inbound policy and labels its telemetry. Default: HEDDLE_SERVICE. None: client only, serving throws. */
   readonly service?: string;
   /**
@@ -27,8 +35,6 @@ export interface JoinOptions {
    * Default: HEDDLE_BYPASS=1, else false.
    */
   readonly bypass?: boolean;
-  /** Layers of the user's own, outermost first: `{ at: "inbound", layer: (next) => (request) => next(request) }`. Default: none. */
-  readonly layers?: readonly UserLayer[];
 }
 
 /** What `joinMesh` works with once the environment has been asked. */
@@ -47,16 +53,14 @@ const NAMES = [
   "accessLog",
   "failures",
   "bypass",
-  "layers",
+  ...EXTENSION_OPTIONS,
 ] as const satisfies readonly (keyof JoinOptions)[];
 
 /** Rejects with TypeError for an option that does not exist, and where no configuration is to be found. */
 export async function resolveOptions(options: JoinOptions, around: Surroundings): Promise<ResolvedJoinOptions> {
   const { env } = around;
-  for (const name of Object.keys(options)) {
-    if (!(NAMES as readonly string[]).includes(name)) throw unknownOption(name);
-  }
-  for (const layer of options.layers ?? []) checkLayer(layer);
+  checkKeys(options, NAMES, "joinMesh");
+  if (options.startTimeout !== undefined) durationMs(options.startTimeout, "joinMesh: startTimeout");
   const service = options.service ?? (env.HEDDLE_SERVICE || undefined);
   return {
     ...options,
@@ -71,20 +75,4 @@ export async function resolveOptions(options: JoinOptions, around: Surroundings)
 function checkFailures(failures: Failures): Failures {
   if (failures === "reject" || failures === "response") return failures;
   throw new TypeError(`joinMesh: failures must be "reject" or "response", not ${JSON.stringify(failures)}`);
-}
-
-// Where layers are not run yet they are refused.
-const PLACES: readonly LayerPlace[] = ["inbound"];
-
-function checkLayer({ at, layer }: UserLayer): void {
-  if (!PLACES.includes(at)) throw new TypeError(`joinMesh: layers: at must be one of ${PLACES.join(", ")}, not ${JSON.stringify(at)}`);
-  if (typeof layer !== "function")
-    throw new TypeError(`joinMesh: layers: layer must be a function (next) => (request) => reply, not ${typeof layer}`);
-}
-
-function unknownOption(name: string): TypeError {
-  const meant = nearest(name, NAMES);
-  return new TypeError(
-    `joinMesh: there is no option ${JSON.stringify(name)}${meant === null ? `; there are ${NAMES.join(", ")}` : `; did you mean ${JSON.stringify(meant)}?`}`,
-  );
 }

@@ -1,6 +1,7 @@
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
+import { checkKeys } from "@heddle/core";
 import { closeServer, type NodeServer, watchConnections } from "./listener-close.ts";
 import { type HealthOptions, type HealthResponder, healthResponder } from "./listener-health.ts";
 import { serveRequest } from "./node-request.ts";
@@ -31,6 +32,7 @@ const ATTACHED: unique symbol = Symbol.for("heddle.attached");
  */
 export function attach(mesh: ServingMesh, server: NodeServer, options: AttachOptions = {}): Attachment {
   if (!isNodeServer(server)) throw new TypeError("attach: servers other than those of node:http and node:https are not supported yet");
+  checkKeys(options, ["health"], "mesh.attach");
   mesh.assertServing();
   const known = (server as AttachedServer)[ATTACHED];
   if (known?.mesh === mesh) return known.attachment;

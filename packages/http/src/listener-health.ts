@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock } from "@heddle/core";
+import { type Clock, checkKeys } from "@heddle/core";
 import { tellDraining } from "./node-drain.ts";
 import type { ServingMesh } from "./node-serving.ts";
 import { requestTarget } from "./node-target.ts";
@@ -23,6 +23,7 @@ export const HEALTH_CHECK_MS = 1_000;
 export type HealthResponder = (message: IncomingMessage, response: ServerResponse) => boolean;
 
 export function healthResponder(mesh: ServingMesh, isDraining: () => boolean, options: HealthOptions): HealthResponder {
+  checkKeys(options, ["live", "ready", "checks"], "health");
   const live = options.live ?? "/livez";
   const ready = options.ready ?? "/readyz";
   for (const [name, path] of [["health.live", live] as const, ["health.ready", ready] as const])

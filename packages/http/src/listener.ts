@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { checkKeys } from "@heddle/core";
 import { type FastifyApp, isFastify, requestListener, type Servable } from "./application.ts";
 import { type Attachment, attach } from "./listener-attach.ts";
 import type { NodeServer } from "./listener-close.ts";
@@ -30,6 +31,7 @@ export interface Listener extends Attachment {
  * A Fastify instance listens on its own server, with all its hooks, and is closed with the listener.
  */
 export async function listen(mesh: ServingMesh, application: Servable, options: ListenOptions = {}): Promise<Listener> {
+  checkKeys(options, ["port", "host", "health"], "mesh.listen");
   if (isFastify(application)) return listenFastify(mesh, application, options);
   const server = createServer(requestListener(mesh, application));
   const attachment = attach(mesh, server, healthOf(options));

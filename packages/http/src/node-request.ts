@@ -40,7 +40,7 @@ export function serveRequest(
   mesh.inbound(request).then(
     (refusal) => {
       if (!answer.wasAsked) refusing();
-      if (!answer.hasHead) writeResponse(refusal, response);
+      if (!answer.hasHead && !response.destroyed) writeResponse(refusal, response);
     },
     (error: unknown) => {
       if (!answer.wasAsked) refusing();
@@ -130,8 +130,12 @@ function watchHead(response: ServerResponse, serving: Serving, onHead: (writtenH
   response.writeHead = watched;
 }
 
-/** Answers 500 for an application that failed; cuts the connection if the head is out. */
+/**
+ * Answers 500 for an application that failed; cuts the connection if the head is out. Where the caller has left nothing is written:
+ * the application may still be at work, and what it writes later must go nowhere without an error, as in node:http.
+ */
 export function answerFailure(response: ServerResponse): void {
+  if (response.destroyed) return;
   if (response.headersSent) {
     response.destroy();
     return;

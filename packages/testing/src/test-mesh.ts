@@ -1,10 +1,13 @@
 import {
   type ControlSource,
+  checkKeys,
   createMesh,
   type Duration,
   durationMs,
+  EXTENSION_OPTIONS,
   type ExplainRequest,
   type Explanation,
+  type ExtensionOptions,
   isControlSource,
   type Mesh,
   MeshError,
@@ -25,7 +28,7 @@ import { type TestRequest, testRequest } from "./test-request.ts";
 import { TestSource } from "./test-source.ts";
 import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
 
-export interface TestMeshOptions {
+export interface TestMeshOptions extends ExtensionOptions {
   /** A document as an object, a snapshot, the path of a YAML or JSON document (read once), or a control source. */
   readonly config: string | object | ControlSource;
   /** Who this mesh is. Default: client only. */
@@ -42,6 +45,8 @@ export interface TestMesh extends AsyncDisposable {
   readonly fetch: TestFetch;
   /** The fast front door: rejects with the MeshError. */
   readonly request: TestRequest;
+  /** Runs a function under the policies of a resource, in virtual time. */
+  readonly protect: Mesh["protect"];
   /** The handle of an address; without a script it answers 200 `{}`. */
   endpoint(address: string): FakeEndpoint;
   /** Lets time pass; returns when nothing is left to run up to then. */
@@ -68,6 +73,8 @@ export interface TestMesh extends AsyncDisposable {
 
 /** Throws `invalid_config` with every mistake of the document, and `not_ready` for a service that it does not define. */
 export function testMesh(options: TestMeshOptions): TestMesh {
+  checkKeys(options, ["config", "service", "seed", "resolve", ...EXTENSION_OPTIONS], "testMesh");
+  if (options.config === undefined) throw new TypeError("testMesh: `config` is missing: give a document, a snapshot, a path or a source");
   const clock = virtualClock();
   const random = seededRandom(options.seed ?? 1);
   const transport = fakeTransport({ clock, random: seededRandom((options.seed ?? 1) + 1) });
@@ -75,7 +82,13 @@ export function testMesh(options: TestMeshOptions): TestMesh {
   const source = new TestSource(options.config, clock);
   const problems: Problem[] = [];
   let inForce: MeshSnapshot | null = null;
+  const { layers, namedLayers, endpointFilters, balancers, namedPolicies } = options;
   const mesh = createMesh({
+    layers,
+    namedLayers,
+    endpointFilters,
+    balancers,
+    namedPolicies,
     service: options.service,
     config: source,
     transport: recorded(transport, records),
@@ -95,6 +108,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
   return {
     fetch: testFetch(mesh, observe),
     request: testRequest(mesh, observe),
+    protect: (resource, run, protectOptions) => mesh.protect(resource, run, protectOptions),
     endpoint: (address) => transport.endpoint(address),
     advance: (duration) => clock.advance(duration),
     attempts: (service) => records.attempts(service),

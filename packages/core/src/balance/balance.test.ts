@@ -265,9 +265,10 @@ test("a deadline that passes while the reader keeps the server waiting is not he
   stack.transport.script("a:1", streams(body));
   const { request } = stack.send();
   await stack.clock.advance(0);
-  body.push(Buffer.from("unread"));
   request.cancel.onCancel((reason) => body.fail(reason));
-  await stack.clock.advance(5_000);
+  await stack.clock.advance(4_900);
+  body.push(Buffer.from("unread"));
+  await stack.clock.advance(100);
   expect(body.error).toMatchObject({ code: "deadline_exceeded" });
   expect(endpointOfStack(stack)).toMatchObject({ failures: 0, inFlight: 0 });
 });
@@ -282,4 +283,23 @@ test("a request that finds a free connection does not count as waiting for one",
   const outcomes = Array.from({ length: 4 }, () => stack.send().response.catch((error: unknown) => error));
   expect(stateOf(stack).pending).toBe(1);
   expect(await outcomes[3]).toMatchObject({ code: "overloaded" });
+});
+
+test("a retry that has failed at every ready endpoint takes an ejected one: a guess beats a certain failure", async () => {
+  const stack = stackWith({ outlier: { ...OUTLIER, consecutiveFailures: 1, maxEjectionPercent: 50 } }, { retry: retryOf() }, [
+    "a:1",
+    "b:1",
+  ]);
+  stack.transport.script("a:1", fails("connect-failure"), status(200));
+  stack.transport.script("b:1", fails("connect-failure"), status(200));
+  await stack.send().response;
+  const states = stateOf(stack).endpoints.all;
+  const ejected = states.find((state) => state.status === "ejected");
+  const left = states.find((state) => state !== ejected);
+  if (!ejected || !left) throw new Error("one should be ejected");
+  stack.transport.script(left.address, fails("connect-failure"));
+  stack.transport.script(ejected.address, status(200));
+  const { request, response } = stack.send();
+  expect((await response).status).toBe(200);
+  expect(request.context.attempts.map(({ endpoint }) => endpoint)).toEqual([left.address, ejected.address]);
 });

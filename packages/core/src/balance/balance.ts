@@ -40,11 +40,15 @@ export const DRAINING_HEADER = "x-heddle-draining";
  * The end of the stack: picks an endpoint, sends, and keeps the books. Latency is measured to the head, success is known at the end
  * of the body, load ends when the body is released. Whatever happens, what `begin` counted is released exactly once.
  */
-export function balance(target: BalanceTarget, { clock, deadlines }: BalanceDependencies, selection: EndpointSelection | null = null): Handler {
+export function balance(
+  target: BalanceTarget,
+  { clock, deadlines }: BalanceDependencies,
+  selection: EndpointSelection | null = null,
+): Handler {
   return (request) => {
     const attempt = request.attempt as Attempt;
     const now = clock.now();
-    const known = target.endpoints.candidates(now);
+    const known = target.endpoints.candidates(now, request.context.attempts);
     if (known.length === 0) return Promise.reject(new MeshError("no_endpoint", `${target.name}: ${target.emptyBecause()}`));
     const candidates = selection === null ? known : selection(request, known);
     if (candidates instanceof MeshError) return Promise.reject(candidates);
@@ -136,7 +140,7 @@ function watchBody(
     return;
   }
   body.translateError((error) => {
-    attempt.outcome = outcomeOfBody(error, request.cancel.isCancelled, body.wasReaderSlow);
+    attempt.outcome = outcomeOfBody(error, request.cancel.isCancelled, body.isReaderBehind);
     return withReport(atEndpoint(error, what(request), state.address), request);
   });
   body.whenReleased(() => state.release(exchange));
@@ -160,9 +164,9 @@ function watchBody(
 }
 
 /** A body that its reader gave up, or kept waiting until the deadline, says nothing against the endpoint: the answer stands. */
-function outcomeOfBody(error: unknown, isCancelled: boolean, wasReaderSlow: boolean): AttemptOutcome {
+function outcomeOfBody(error: unknown, isCancelled: boolean, isReaderBehind: boolean): AttemptOutcome {
   const outcome = outcomeOfError(error, isCancelled);
-  const isReaders = outcome === "failed" || outcome === "cancelled" || (outcome === "deadline" && wasReaderSlow);
+  const isReaders = outcome === "failed" || outcome === "cancelled" || (outcome === "deadline" && isReaderBehind);
   return isReaders ? "response" : outcome;
 }
 

@@ -1,5 +1,5 @@
 import type { Attempt } from "../context.ts";
-import type { EndpointState } from "../endpoint/endpoint.ts";
+import { type EndpointState, wasTried } from "../endpoint/endpoint.ts";
 import type { BalancerPolicy } from "../model/backend.ts";
 
 /** Chooses among endpoints. Never waits, and allocates nothing for a pick. Told how exchanges went, because some learn from it. */
@@ -18,11 +18,6 @@ export interface Balancer {
 /** A try should go to an endpoint that this request has not tried, and never as a second request to one that is being probed. */
 export function isAcceptable(state: EndpointState, tries: readonly Attempt[]): boolean {
   return !state.isProbed && (tries.length <= 1 || !wasTried(state, tries));
-}
-
-function wasTried(state: EndpointState, tries: readonly Attempt[]): boolean {
-  for (const attempt of tries) if (attempt.endpoint === state.address) return true;
-  return false;
 }
 
 /** The first acceptable endpoint from `start` on, wrapping around; null if there is none. */

@@ -1,7 +1,8 @@
+import type { Attempt } from "../context.ts";
 import type { OutlierConfig } from "../model/backend.ts";
 import type { Endpoint } from "../model/endpoint-set.ts";
 import { endDrain, isDrainProbe, leaveAlone } from "./drain.ts";
-import { EndpointState } from "./endpoint.ts";
+import { EndpointState, wasTried } from "./endpoint.ts";
 import { type EndedExchange, recordOutcome } from "./outlier.ts";
 
 /** The endpoints of one backend with their state. Reconciled when the configuration changes, never rebuilt. */
@@ -35,10 +36,16 @@ export class EndpointStates {
     return [...old.values()];
   }
 
-  /** Endpoints for new requests: neither ejected nor draining. All of them if none is left, because a guess beats a certain failure (panic). */
-  candidates(now: number): readonly EndpointState[] {
+  /**
+   * Endpoints for a try: neither ejected nor draining. All of them if none is left, or if this request has failed at each that is
+   * (`tries` holds the one that begins, too), because a guess beats a certain failure (panic).
+   */
+  candidates(now: number, tries: readonly Attempt[] = []): readonly EndpointState[] {
     if (now >= this.#nextReturnAt) this.#rebuild(now);
-    return this.#ready.length > 0 ? this.#ready : this.all;
+    const ready = this.#ready;
+    if (ready.length === 0) return this.all;
+    if (ready.length === this.all.length) return ready;
+    return tries.length > ready.length && ready.every((state) => wasTried(state, tries)) ? this.all : ready;
   }
 
   record(state: EndpointState, ended: EndedExchange): void {

@@ -1,3 +1,4 @@
+import type { Attempt } from "../context.ts";
 import type { Endpoint } from "../model/endpoint-set.ts";
 import type { ChannelLease } from "./channels.ts";
 
@@ -80,4 +81,10 @@ export class EndpointState {
     exchange.next = null;
     this.inFlight--;
   }
+}
+
+/** This request has been at this endpoint before. */
+export function wasTried(state: EndpointState, tries: readonly Attempt[]): boolean {
+  for (const attempt of tries) if (attempt.endpoint === state.address) return true;
+  return false;
 }

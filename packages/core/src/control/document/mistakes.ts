@@ -1,5 +1,5 @@
-import { nearest } from "../../nearest.ts";
 import type { Problem } from "../../model/problem.ts";
+import { nearest } from "../../nearest.ts";
 import { formatPath, type Path, type Places } from "./places.ts";
 
 /** Past so many, more of them help nobody. */
