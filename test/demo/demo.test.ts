@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 
 const main = fileURLToPath(new URL("../../packages/heddle/dist/cli/main.js", import.meta.url));
-const SERVICES = 8;
+const SERVICES = 11;
+const STEPS = 11;
 
 interface Results {
   readonly ok: boolean;
@@ -79,7 +80,7 @@ function foldersOf(): readonly string[] {
 /** A demo whose first step runs: its processes, and the folder of its document. */
 async function underWay(...args: readonly string[]): Promise<Started & { readonly services: readonly number[]; readonly folder: string }> {
   const demo = startDemo("--json", ...args);
-  await waitFor("the first step begins", () => demo.errors().includes("1/6"));
+  await waitFor("the first step begins", () => demo.errors().includes(`1/${STEPS} `));
   const folder = /heddle-demo-[^/]+/.exec(demo.errors())?.[0] ?? "";
   return { ...demo, services: childrenOf(demo.child.pid), folder };
 }
@@ -93,7 +94,7 @@ test("every step holds, no request fails, and no process or file is left behind"
     results.steps.map(({ step }) => ({ step, verdict: "held", seen: expect.stringMatching(/\S/) })),
   );
   expect(results).toMatchObject({ ok: true, failures: 0, endedBecause: null });
-  expect(results.steps).toHaveLength(6);
+  expect(results.steps).toHaveLength(STEPS);
   expect(errors()).toMatch(/mesh\.yaml:\d+:\d+: .*wieght/);
   expect(code).toBe(0);
   expect(services.filter(isRunning)).toEqual([]);

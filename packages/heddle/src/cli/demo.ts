@@ -4,7 +4,8 @@ import { keepRunning } from "../demo/keep-running.ts";
 import { measure, nothingMeasured } from "../demo/measure.ts";
 import { Progress } from "../demo/progress.ts";
 import { asTable, type Results } from "../demo/results.ts";
-import { canFindExpress, startDemo } from "../demo/running-demo.ts";
+import { startDemo } from "../demo/running-demo.ts";
+import { findFrameworks, onNodeHttp } from "../demo/scripts.ts";
 import { STEPS } from "../demo/steps/index.ts";
 import type { Waiting } from "../demo/wait.ts";
 import { type Command, EXIT } from "./command.ts";
@@ -36,12 +37,12 @@ async function runDemo(waiting: Waiting, progress: Progress, print: (results: Re
   const { clock, cancel } = waiting;
   const startedAt = clock.now();
   const limit = clock.setTimer(LIMIT_MS, () => cancel.cancel(new Error(`it was not done after ${LIMIT_MS / 1_000} s`)), "idle");
-  const hasExpress = canFindExpress();
+  const frameworks = findFrameworks((name) => import.meta.resolve(name));
   progress.show(() => "starting the services");
   try {
-    await using running = await startDemo(hasExpress, waiting);
+    await using running = await startDemo(frameworks, waiting);
     progress.line(`${running.instances.length} processes on loopback serve, joined by ${running.document.path}`);
-    if (!hasExpress) progress.line("express is not installed here: reviews run on node:http instead");
+    for (const line of onNodeHttp(frameworks)) progress.line(line);
     const results = await measure({ steps: STEPS, demo: running, waiting, progress, startedAt });
     clock.clearTimer(limit);
     print(results);

@@ -16,7 +16,7 @@ export async function run(argv: readonly string[], output: Output): Promise<numb
     return EXIT.ok;
   }
   if (name === "--version" || name === "-v") {
-    const { version } = createRequire(import.meta.url)("heddle/package.json") as { version: string };
+    const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
     output.out.write(`${version}\n`);
     return EXIT.ok;
   }

@@ -50,6 +50,10 @@ services:
 ${endpoints("catalog")}
     balancer: { policy: round-robin } # so that the flaky one keeps its share
     retry: {}
+    mirror: { service: catalog-next, percent: 20 }
+  catalog-next:
+    endpoints:
+${endpoints("catalog-next")}
   reviews:
     endpoints:
 ${endpoints("reviews")}
@@ -72,5 +76,11 @@ ${endpoints("reviews")}
     endpoints:
 ${endpoints("ratings")}
     retry: {}
+  suggestions:
+    endpoints:
+${endpoints("suggestions")}
+    timeout: 1s
+    breaker: { consecutiveFailures: 5, openFor: 500ms }
+    fallback: { on: [connect-failure, reset, breaker-open, deadline], respond: { status: 200, json: [] } }
 `;
 }

@@ -1,5 +1,6 @@
-import type { InspectedEndpoint, Inspection } from "@heddle/core";
+import type { InspectedEndpoint, Inspection, OutcomeCounts } from "@heddle/core";
 import { addressOf, type Instance } from "./instances.ts";
+import { type Frameworks, scriptOf } from "./scripts.ts";
 import { ServiceProcess } from "./service-process.ts";
 import { unlessCancelled, type Waiting } from "./wait.ts";
 
@@ -8,12 +9,12 @@ export class Fleet {
   readonly #running = new Map<string, ServiceProcess>();
   readonly #config: string;
   readonly #waiting: Waiting;
-  readonly #reviewsScript: string;
+  readonly #frameworks: Frameworks;
 
-  constructor(config: string, hasExpress: boolean, waiting: Waiting) {
+  constructor(config: string, frameworks: Frameworks, waiting: Waiting) {
     this.#config = config;
     this.#waiting = waiting;
-    this.#reviewsScript = hasExpress ? "reviews-express" : "reviews";
+    this.#frameworks = frameworks;
   }
 
   get all(): readonly ServiceProcess[] {
@@ -30,7 +31,7 @@ export class Fleet {
   async start(instance: Instance): Promise<ServiceProcess> {
     const { clock, cancel } = this.#waiting;
     const started = new ServiceProcess(instance, {
-      script: instance.service === "reviews" ? this.#reviewsScript : instance.service,
+      script: scriptOf(instance.service, this.#frameworks),
       config: this.#config,
       clock,
       died: (why) => cancel.cancel(new Error(why)),
@@ -52,6 +53,12 @@ export class Fleet {
     return backends.flatMap(({ endpoints }) => endpoints).filter((endpoint) => endpoint.address === address);
   }
 
+  /** What ended at one process, on its way in or out. */
+  async counters(of: string, direction: OutcomeCounts["direction"]): Promise<readonly OutcomeCounts[]> {
+    const { counters } = await unlessCancelled(this.process(of).inspect(), this.#waiting.cancel);
+    return counters.filter((counted) => counted.direction === direction);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.all.map((one) => one.stop()));
   }
@@ -63,4 +70,8 @@ export function failuresOf(endpoints: readonly InspectedEndpoint[]): number {
 
 export function ejectionsOf(endpoints: readonly InspectedEndpoint[]): number {
   return endpoints.reduce((sum, { ejections }) => sum + ejections, 0);
+}
+
+export function requestsOf(counters: readonly OutcomeCounts[]): number {
+  return counters.reduce((sum, { count }) => sum + count, 0);
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { LoadWindow, type Sample, toV2 } from "./load-window.ts";
 
 function sample(changes: Partial<Sample> = {}): Sample {
-  return { startedAt: 100, user: null, version: "v1", pid: 1, failure: null, ...changes };
+  return { startedAt: 100, user: null, version: "v1", pid: 1, suggestions: 2, failure: null, ...changes };
 }
 
 test("counts what ends in it, and takes for its shares only what began in it too", () => {

@@ -5,6 +5,8 @@ export interface Sample {
   /** Which process and version of `reviews` took part; absent in a failure. */
   readonly version: string | null;
   readonly pid: number | null;
+  /** How many suggestions the page had; absent in a failure. */
+  readonly suggestions: number | null;
   /** Why it failed; null: it did not. */
   readonly failure: string | null;
 }

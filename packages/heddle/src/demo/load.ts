@@ -1,11 +1,11 @@
-import { Agent, get, type IncomingMessage } from "node:http";
+import { Agent } from "node:http";
 import { Cancel, type Clock, sleep } from "@heddle/core";
+import { askJson } from "./ask.ts";
 import { LoadWindow, type Sample } from "./load-window.ts";
 
 const CONCURRENCY = 8;
 /** Between two requests of one worker: enough traffic to measure, little enough for the services to share two cores. */
 const PAUSE_MS = 20;
-const LIMIT_MS = 10_000;
 
 /** Asks `web` for pages, from outside of the mesh, until it is closed. */
 export class Load {
@@ -50,31 +50,23 @@ export class Load {
   async #ask(user: string | null): Promise<Sample> {
     const startedAt = this.#clock.now();
     try {
-      const { review } = await this.#page(user === null ? {} : { "x-user": user });
-      return { startedAt, user, version: review.version, pid: review.pid, failure: null };
+      const headers: Record<string, string> = user === null ? {} : { "x-user": user };
+      const { review, suggestions } = await askJson<Page>(this.#url, { agent: this.#agent, headers });
+      return { startedAt, user, version: review.version, pid: review.pid, suggestions: suggestions.length, failure: null };
     } catch (error) {
-      return { startedAt, user, version: null, pid: null, failure: error instanceof Error ? error.message : String(error) };
+      return {
+        startedAt,
+        user,
+        version: null,
+        pid: null,
+        suggestions: null,
+        failure: error instanceof Error ? error.message : String(error),
+      };
     }
-  }
-
-  #page(headers: Record<string, string>): Promise<Page> {
-    return new Promise((resolve, reject) => {
-      const request = get(this.#url, { agent: this.#agent, headers }, (response) => {
-        readPage(response).then(resolve, reject);
-      });
-      request.setTimeout(LIMIT_MS, () => request.destroy(new Error(`no answer within ${LIMIT_MS / 1000} s`)));
-      request.on("error", reject);
-    });
   }
 }
 
 interface Page {
   readonly review: { readonly version: string; readonly pid: number };
-}
-
-async function readPage(response: IncomingMessage): Promise<Page> {
-  let text = "";
-  for await (const chunk of response.setEncoding("utf8")) text += chunk;
-  if (response.statusCode !== 200) throw new Error(`web answered ${response.statusCode}: ${text.slice(0, 300)}`);
-  return JSON.parse(text) as Page;
+  readonly suggestions: readonly string[];
 }

@@ -24,7 +24,7 @@ function stage() {
   return {
     cancel: waiting.cancel,
     ends: (failure: string | null) => {
-      for (const window of windows) window.add({ startedAt: 0, user: null, version: null, pid: null, failure });
+      for (const window of windows) window.add({ startedAt: 0, user: null, version: null, pid: null, suggestions: null, failure });
     },
     run: (...steps: readonly Step[]) => measure({ steps, demo: { load } as unknown as RunningDemo, waiting, progress, startedAt: 0 }),
   };

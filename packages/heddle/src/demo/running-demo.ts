@@ -6,6 +6,7 @@ import { Fleet } from "./fleet.ts";
 import { addressOf, INSTANCE_COUNT, type Instance, instancesOn } from "./instances.ts";
 import { Load } from "./load.ts";
 import { freePorts } from "./ports.ts";
+import type { Frameworks } from "./scripts.ts";
 import type { Waiting } from "./wait.ts";
 
 /** The processes, their document and the load on them. Disposing of it leaves nothing behind. */
@@ -18,11 +19,11 @@ export interface RunningDemo extends AsyncDisposable {
 }
 
 /** Starts the services on loopback, and the load when all of them serve. Rejects, with nothing left behind, if one of them does not. */
-export async function startDemo(hasExpress: boolean, waiting: Waiting): Promise<RunningDemo> {
+export async function startDemo(frameworks: Frameworks, waiting: Waiting): Promise<RunningDemo> {
   const instances = instancesOn(await freePorts(INSTANCE_COUNT));
   const folder = mkdtempSync(join(tmpdir(), "heddle-demo-"));
   const document = new MeshDocument(folder, instances);
-  const fleet = new Fleet(document.path, hasExpress, waiting);
+  const fleet = new Fleet(document.path, frameworks, waiting);
   let load: Load | null = null;
   const stop = async () => {
     await load?.close();
@@ -38,17 +39,6 @@ export async function startDemo(hasExpress: boolean, waiting: Waiting): Promise<
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-/** Whether reviews can be the Express application that they are meant to be: heddle itself does not depend on it. */
-export function canFindExpress(): boolean {
-  try {
-    import.meta.resolve("express");
-    return true;
-  } catch {
-    // Not installed: there is the same service on node:http.
-    return false;
   }
 }
 

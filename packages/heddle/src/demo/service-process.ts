@@ -26,7 +26,7 @@ export class ServiceProcess {
   readonly serving: Promise<void>;
   readonly #child: ChildProcess;
   readonly #clock: Clock;
-  readonly #ended: Promise<void>;
+  readonly #ended: Promise<number | null>;
   readonly #questions = new Map<number, (inspection: Inspection) => void>();
   #lastQuestion = 0;
   #isWanted = true;
@@ -44,21 +44,21 @@ export class ServiceProcess {
       this.#stderr = (this.#stderr + text).slice(-KEPT_CHARACTERS);
     });
     const serving = Promise.withResolvers<void>();
-    const ended = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<number | null>();
     this.serving = serving.promise;
     this.#ended = ended.promise;
     this.#child.on("message", (answer: Answer) => {
       if (answer.kind === "serving") serving.resolve();
       else this.#answered(answer.id, answer.inspection);
     });
-    const end = (how: string) => {
+    const end = (code: number | null, how: string) => {
       const why = `${instance.name} ${how}${this.#stderr === "" ? "" : `: ${this.#stderr.trim()}`}`;
       serving.reject(new Error(why));
-      ended.resolve();
+      ended.resolve(code);
       if (this.#isWanted) died(why);
     };
-    this.#child.on("error", (error) => end(`could not be started: ${error.message}`));
-    this.#child.on("exit", (code, signal) => end(`ended unexpectedly (${signal ?? `exit code ${code}`})`));
+    this.#child.on("error", (error) => end(null, `could not be started: ${error.message}`));
+    this.#child.on("exit", (code, signal) => end(code, `ended unexpectedly (${signal ?? `exit code ${code}`})`));
     // Whoever starts it awaits it too; one that is stopped while it starts has nobody left to tell.
     serving.promise.catch(() => {});
   }
@@ -74,19 +74,20 @@ export class ServiceProcess {
   }
 
   /** Ends it at once, as a crash would. */
-  kill(): Promise<void> {
+  async kill(): Promise<void> {
     this.#isWanted = false;
     this.#child.kill("SIGKILL");
-    return this.#ended;
+    await this.#ended;
   }
 
-  /** Asks it to finish what it does and end. */
-  async stop(): Promise<void> {
+  /** Asks it to finish what it does and end. Resolves with its exit code, null where a signal had to end it. */
+  async stop(): Promise<number | null> {
     this.#isWanted = false;
     this.#child.kill("SIGTERM");
     const timer = this.#clock.setTimer(STOP_LIMIT_MS, () => this.#child.kill("SIGKILL"));
-    await this.#ended;
+    const code = await this.#ended;
     this.#clock.clearTimer(timer);
+    return code;
   }
 
   #answered(id: number, inspection: Inspection): void {

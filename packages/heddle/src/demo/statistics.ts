@@ -8,12 +8,12 @@ export interface ShareCheck {
 }
 
 /** Whether `hits` of `total` is what independent draws with this chance give, by the normal approximation of the binomial. */
-export function checkShare(hits: number, total: number, chance: number): ShareCheck {
+export function checkShare(hits: number, total: number, chance: number, what: string): ShareCheck {
   const margin = DEVIATIONS * Math.sqrt((chance * (1 - chance)) / Math.max(1, total));
   const share = hits / Math.max(1, total);
   return {
     held: total > 0 && Math.abs(share - chance) <= margin,
-    seen: `${percent(share)} of ${total} to v2 (99.99 % of fair draws: ${percent(Math.max(0, chance - margin))} to ${percent(Math.min(1, chance + margin))})`,
+    seen: `${percent(share)} of ${total} ${what} (99.99 % of fair draws: ${percent(Math.max(0, chance - margin))} to ${percent(Math.min(1, chance + margin))})`,
   };
 }
 

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { joinMesh } from "../../index.ts"; // In a project of your own: from "heddle".
+import { context, joinMesh } from "../../index.ts"; // In a project of your own: from "heddle".
 import { tether } from "../tether.ts";
 
 const { HEDDLE_CONFIG = "mesh.yaml", PORT, FAIL_EVERY = "0" } = process.env;
 const failEvery = Number(FAIL_EVERY);
 let asked = 0;
 
-/** On node:http: what a product is. With FAIL_EVERY=5, every fifth answer is a 503 and a broken connection in turn. */
+/** What catalog-fastify.ts is, on node:http, for where Fastify is not installed. */
 const mesh = await joinMesh({ service: "catalog", config: HEDDLE_CONFIG });
 
 function catalog(request: IncomingMessage, response: ServerResponse): void {
@@ -17,7 +17,8 @@ function catalog(request: IncomingMessage, response: ServerResponse): void {
     return;
   }
   response.setHeader("content-type", "application/json");
-  response.end(JSON.stringify({ title: "The Weaver's Handbook", pages: 320 }));
+  const leftMs = context()?.remainingMs();
+  response.end(JSON.stringify({ title: "The Weaver's Handbook", pages: 320, servedBy: "node:http", leftMs }));
 }
 
 await mesh.listen(catalog, { port: Number(PORT), host: "127.0.0.1", health: { live: "/livez", ready: "/readyz" } });

@@ -21,7 +21,7 @@ export const brokenEdit: Step = {
     document.write(good);
     await until("every process took the mended file", 5_000, waiting, async () => !(await fleet.inspect()).some(isRefusing));
     const answered = window.answered(null);
-    const split = checkShare(toV2(answered), answered.length, 0.5);
+    const split = checkShare(toV2(answered), answered.length, 0.5, "to v2");
     const [first] = refused;
     return {
       held: split.held && first !== undefined && refused.every((problem) => problem !== null && isPlaced(problem, document.path)),

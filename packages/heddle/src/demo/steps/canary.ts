@@ -16,6 +16,6 @@ export const canary: Step = {
     await gather("answered requests", REQUESTS, waiting, () => window.answered(null).length);
     window.close();
     const answered = window.answered(null);
-    return checkShare(toV2(answered), answered.length, 0.1);
+    return checkShare(toV2(answered), answered.length, 0.1, "to v2");
   },
 };

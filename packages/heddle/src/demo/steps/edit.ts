@@ -22,7 +22,7 @@ export const edit: Step = {
     await gather("answered requests", REQUESTS, waiting, () => window.answered(null).length);
     window.close();
     const answered = window.answered(null);
-    const { held, seen } = checkShare(toV2(answered), answered.length, 0.5);
+    const { held, seen } = checkShare(toV2(answered), answered.length, 0.5, "to v2");
     return { held, seen: `in force in all ${fleet.all.length} processes ${Math.round(liveMs)} ms after it was saved; ${seen}` };
   },
 };
