@@ -9,6 +9,7 @@ import { backendsOfRoute } from "./model/backends-of-route.ts";
 import type { Problem } from "./model/problem.ts";
 import type { MeshSnapshot } from "./model/snapshot.ts";
 import type { VirtualHost } from "./model/virtual-host.ts";
+import { nearest } from "./nearest.ts";
 import { type CompiledVirtualHost, compileVirtualHost, type OutboundDependencies } from "./outbound.ts";
 import type { Random } from "./random.ts";
 import { type Claim, VirtualHosts } from "./routing/virtual-hosts.ts";
@@ -62,6 +63,11 @@ export class DataPlane {
 
   claim(authority: string): Claim | null {
     return this.#hosts.find(authority);
+  }
+
+  /** The claimed host that was probably meant. */
+  nearestHost(authority: string): string | null {
+    return nearest(authority, this.#hosts.hosts);
   }
 
   compiled(virtualHost: VirtualHost): CompiledVirtualHost {

@@ -222,3 +222,21 @@ test("a host header is the authority that is sent; the URL's host alone names th
   expect(explanation).toMatchObject({ virtualHost: { name: "reviews" }, decision: { authority: "public.example" } });
   expect(explanation.decision.kind === "forward" && "host" in explanation.decision.requestHeaders).toBe(false);
 });
+
+test("takes headers as front doors do, and no option that does not exist", () => {
+  const snapshot = snapshotOf({ virtualHosts: [virtualHostOf({ routes: [beta, routeOf()] })] });
+  const route = (headers: ExplainRequest["headers"]) => {
+    const { decision } = explained(snapshot, { url: "http://reviews/api", ...(headers && { headers }) });
+    return decision.kind === "forward" && decision.route;
+  };
+  expect([route(new Headers({ "x-user": "jason" })), route([["X-User", "jason"]]), route({ "x-user": "jason" }), route({})]).toEqual([
+    "beta",
+    "beta",
+    "beta",
+    "default",
+  ]);
+  expect(() => explained(snapshot, { uri: "http://reviews/" } as never)).toThrow(
+    'mesh.explain: there is no option "uri"; did you mean "url"?',
+  );
+  expect(() => explained(snapshot, { url: "reviews" })).toThrow('mesh.explain: url: "reviews" is not a URL');
+});

@@ -16,6 +16,7 @@ import type { EndpointState } from "./endpoint/endpoint.ts";
 import { formatFraction } from "./fraction.ts";
 import { copyHeaders, type HeaderMap, headerValue, type MeshRequest } from "./message.ts";
 import type { Route, WeightedBackend } from "./model/route.ts";
+import { checkKeys } from "./option-keys.ts";
 import { type CompiledRoute, requestChange } from "./outbound.ts";
 import { refusesScheme } from "./policy/plaintext.ts";
 import { startOutbound } from "./request-start.ts";
@@ -26,7 +27,8 @@ export interface ExplainRequest {
   /** Default GET. */
   readonly method?: string;
   readonly url: string;
-  readonly headers?: Readonly<Record<string, string | string[]>>;
+  /** An object, `Headers`, or pairs of name and value. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | Iterable<readonly [string, string]>;
 }
 
 /** A decision and every reason for it, as data. Made by the functions that decide for requests. */
@@ -127,11 +129,15 @@ export function explainRequest(wanted: ExplainRequest, { dataPlane, clock, egres
 }
 
 /** As the front doors read it: the URL's host names the service, a `host` header the authority that is sent. */
-function requestOf({ method = "GET", url, headers = {} }: ExplainRequest, clock: Clock): { request: MeshRequest; host: string } {
+function requestOf(wanted: ExplainRequest, clock: Clock): { request: MeshRequest; host: string } {
+  checkKeys(wanted, ["method", "url", "headers"], "mesh.explain");
+  const { method = "GET", url, headers = {} } = wanted;
+  if (!URL.canParse(url)) throw new TypeError(`mesh.explain: url: ${JSON.stringify(url)} is not a URL`);
   const parsed = new URL(url);
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") throw new TypeError(`${url}: only http and https are explained`);
   const lower = copyHeaders({});
-  for (const [name, value] of Object.entries(headers)) lower[name.toLowerCase()] = typeof value === "string" ? value : [...value];
+  const fields = Symbol.iterator in headers ? headers : Object.entries(headers);
+  for (const [name, value] of fields) lower[name.toLowerCase()] = typeof value === "string" ? value : [...value];
   const authority = headerValue(lower, "host")?.toLowerCase() ?? parsed.host;
   delete lower.host;
   const request = startOutbound(

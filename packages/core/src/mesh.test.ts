@@ -92,8 +92,9 @@ test("a host that no service claims is unknown_service, and egress says what the
   const { mesh, send, source } = meshWith();
   await expect(send({ authority: "elsewhere:80" })).rejects.toMatchObject({
     code: "unknown_service",
-    message: "GET http://elsewhere:80: no service claims this host",
+    message: "no service claims elsewhere:80",
   });
+  await expect(send({ authority: "reviws" })).rejects.toThrow("no service claims reviws; did you mean reviews?");
   expect(mesh.virtualHost("elsewhere")).toBe(null);
   expect(mesh.egress).toBe("allow");
   source.update(snapshotOf({ egress: "deny" }));

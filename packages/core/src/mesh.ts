@@ -88,6 +88,9 @@ export interface Mesh {
    */
   protect<T>(resource: string, run: ProtectedFunction<T>, options?: ProtectOptions<T>): Promise<T>;
 
+  /** The error for a host that no service claims, with the host that was probably meant. */
+  unknownService(authority: string): MeshError;
+
   /** The inbound stack. `request.context.app` must be set: it answers what no layer did. Rejects only if the app does. */
   readonly inbound: Handler;
   /** Layers of the user's own guard the way in: what cannot be put through `inbound` has to be refused. */
@@ -244,9 +247,13 @@ class RunningMesh implements Mesh {
   send(init: RequestInit): Promise<MeshResponse> {
     const handler = this.virtualHost(init.authority);
     if (handler) return handler(startOutbound(init, this.clock));
-    return Promise.reject(
-      new MeshError("unknown_service", `${init.method} ${init.scheme}://${init.authority}: no service claims this host`),
-    );
+    return Promise.reject(this.unknownService(init.authority));
+  }
+
+  unknownService(authority: string): MeshError {
+    const meant = this.#dataPlane.nearestHost(authority);
+    const egress = this.egress === "deny" ? ", and mesh.egress is deny" : "";
+    return new MeshError("unknown_service", `no service claims ${authority}${egress}${meant === null ? "" : `; did you mean ${meant}?`}`);
   }
 
   protect<T>(resource: string, run: ProtectedFunction<T>, options?: ProtectOptions<T>): Promise<T> {

@@ -84,6 +84,13 @@ export function headerValue(headers: HeaderMap, name: string): string | undefine
   return typeof value === "object" ? value[0] : value;
 }
 
+/** For people: what was asked of whom. Without the query, which may hold what must not be kept. The call of a resource has no method. */
+export function requestName({ method, scheme, authority, path }: MeshRequest): string {
+  if (method === "") return authority;
+  const query = path.indexOf("?");
+  return `${method} ${scheme}://${authority}${query < 0 ? path : path.slice(0, query)}`;
+}
+
 /** An answer made by the mesh itself. */
 export function localResponse(status: number, body: string | null, headers?: HeaderMap): MeshResponse {
   const all = copyHeaders(headers ?? {});

@@ -1,4 +1,4 @@
-import { type Handler, localResponse, type Mesh, MeshError, type MeshResponse, meshError } from "@heddle/core";
+import { type Handler, localResponse, type Mesh, type MeshResponse, meshError } from "@heddle/core";
 
 /** How a failure of the mesh leaves a front door: as a rejection, or as the answer that a proxy in its place would give. */
 export type Failures = "reject" | "response";
@@ -19,8 +19,7 @@ export function wayTo({ mesh, unclaimed }: FrontDoor, authority: string): Handle
   const claimed = mesh.virtualHost(authority);
   if (claimed) return claimed;
   if (unclaimed && mesh.egress === "allow") return unclaimed;
-  const because = unclaimed ? ", and mesh.egress is deny" : "";
-  return () => Promise.reject(new MeshError("unknown_service", `no service claims ${authority}${because}`));
+  return () => Promise.reject(mesh.unknownService(authority));
 }
 
 /** The reply as the callers of this door expect failures. */

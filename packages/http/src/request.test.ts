@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { type MeshError, meshError } from "@heddle/core";
 import { expect, test } from "vitest";
 import { echo, meshOf, serve } from "../test/front-doors.ts";
+import { checkCallOptions } from "./call-options.ts";
 import { meshRequest, type RequestOptions } from "./request.ts";
 
 interface Echo {
@@ -180,4 +181,14 @@ test("the URL names the service even where a host header says another authority"
   const { request } = await setup();
   const seen = await (await request("http://reviews/", { headers: { host: "Shop.Example" } })).json<Echo>();
   expect(seen.headers.host).toBe("shop.example");
+});
+
+test.each([
+  [{ timeout: "soon" }, /mesh\.timeout: must be milliseconds/],
+  [{ retry: "off" }, /mesh\.retry: must be false/],
+  [{ retry: { maxRetries: 0 } }, /mesh\.retry: must be false/],
+  [{ idempotent: "yes" }, /mesh\.idempotent: must be a boolean/],
+  [{ tags: 5 }, /mesh\.tags: must be an object of strings/],
+])("a call option of a wrong kind is refused, not ignored (%#)", (options, expected) => {
+  expect(() => checkCallOptions(options as never)).toThrow(expected);
 });

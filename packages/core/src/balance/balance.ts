@@ -5,7 +5,7 @@ import type { EndpointState, Exchange } from "../endpoint/endpoint.ts";
 import type { EndpointStates } from "../endpoint/endpoint-set.ts";
 import { MeshError } from "../errors.ts";
 import type { Handler } from "../layer.ts";
-import { type HeaderMap, headerValue, type MeshRequest, type MeshResponse } from "../message.ts";
+import { type HeaderMap, headerValue, type MeshRequest, type MeshResponse, requestName } from "../message.ts";
 import { atEndpoint, outcomeOfError, verdictOf } from "../outcome.ts";
 import { reportOf } from "../report.ts";
 import type { Channel } from "../transport.ts";
@@ -141,7 +141,7 @@ function watchBody(
   }
   body.translateError((error) => {
     attempt.outcome = outcomeOfBody(error, request.cancel.isCancelled, body.isReaderBehind);
-    return withReport(atEndpoint(error, what(request), state.address), request);
+    return withReport(atEndpoint(error, requestName(request), state.address), request);
   });
   body.whenReleased(() => state.release(exchange));
   if (response.socket) {
@@ -191,10 +191,5 @@ function settleFailure(
     target.balancer.failed?.(state, 0, now);
     target.endpoints.record(state, { isFailure: true, startedAt: exchange.startedAt, now });
   } else target.balancer.cancelled?.(state, attempt.elapsedMs, now);
-  return atEndpoint(error, what(request), state.address);
-}
-
-function what(request: MeshRequest): string {
-  const query = request.path.indexOf("?");
-  return `${request.method} ${request.scheme}://${request.authority}${query < 0 ? request.path : request.path.slice(0, query)}`;
+  return atEndpoint(error, requestName(request), state.address);
 }

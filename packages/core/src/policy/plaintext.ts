@@ -1,5 +1,6 @@
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
+import { requestName } from "../message.ts";
 import type { TlsSettings } from "../model/backend.ts";
 
 /** What asked for TLS does not leave without it. */
@@ -12,10 +13,7 @@ export function plaintextOnly(backend: string): Layer {
   return (next) => (request) => {
     if (!refusesScheme(request.scheme, null)) return next(request);
     return Promise.reject(
-      new MeshError(
-        "tls_required",
-        `${request.method} https://${request.authority}: ${backend} is configured without TLS; call it with http://`,
-      ),
+      new MeshError("tls_required", `${requestName(request)}: ${backend} is configured without TLS; call it with http://`),
     );
   };
 }

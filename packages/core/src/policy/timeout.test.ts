@@ -45,7 +45,7 @@ test("a deadline covers the wait for the head", async () => {
   await expect(response).rejects.toMatchObject({
     code: "deadline_exceeded",
     status: 504,
-    message: "GET http://reviews: no complete response within 100ms",
+    message: "GET http://reviews/: no complete response within 100ms",
   });
 });
 
@@ -112,7 +112,7 @@ test("a request whose deadline has passed is not sent", async () => {
   clock.tick(100);
   await expect(start({ startedAt: 0 }).response).rejects.toMatchObject({
     code: "deadline_exceeded",
-    message: "GET http://reviews: the deadline had passed before it was sent",
+    message: "GET http://reviews/: the deadline had passed before it was sent",
   });
   expect(seen).toHaveLength(0);
 });
@@ -139,7 +139,7 @@ test("a try's time covers the head alone, and stops that try alone", async () =>
   await clock.advance(100);
   await expect(response).rejects.toMatchObject({
     code: "attempt_timeout",
-    message: "GET http://reviews: no response head from a:1 within 100ms",
+    message: "GET http://reviews/: no response head from a:1 within 100ms",
   });
   expect(seen[0]?.cancel.isCancelled).toBe(true);
   expect(request.cancel.isCancelled).toBe(false);

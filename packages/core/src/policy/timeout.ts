@@ -1,10 +1,10 @@
 import { Cancel } from "../cancel.ts";
 import type { Clock } from "../clock.ts";
 import type { DeadlineEntry, Deadlines } from "../deadlines.ts";
-import { formatDuration } from "../duration.ts";
+import { formatDuration, parseDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
-import { derive, headerValue, type MeshRequest, type MeshResponse } from "../message.ts";
+import { derive, headerValue, type MeshRequest, type MeshResponse, requestName } from "../message.ts";
 import type { TimeoutPolicy } from "../model/route.ts";
 import { LATE_MS } from "../outcome.ts";
 
@@ -36,8 +36,8 @@ function totalDeadline(totalMs: number | null, holdsForStreams: boolean, { clock
     if (totalMs !== null) context.deadlineAt = Math.min(context.deadlineAt, context.startedAt + totalMs);
     if (context.deadlineAt === Number.POSITIVE_INFINITY) return next(request);
     const now = clock.now();
-    if (context.deadlineAt <= now) return Promise.reject(exceeded(request, 0, "complete response"));
-    const expire = (lateMs: number) => cut(request, lateMs, clock, "complete response");
+    if (context.deadlineAt <= now) return Promise.reject(alreadyPast(request));
+    const expire = (lateMs: number) => cut(request, lateMs, exceeded(request, totalMs));
     let pending = deadlines.add(context.deadlineAt - now, expire, now);
     const forget = () => deadlines.remove(pending);
     return next(request).then(
@@ -71,8 +71,9 @@ function headDeadline(headMs: number, { clock, deadlines }: Time): Layer {
     const { context } = request;
     context.headDeadlineAt = context.startedAt + headMs;
     const now = clock.now();
-    if (context.headDeadlineAt <= now) return Promise.reject(exceeded(request, 0, "response head"));
-    const pending = deadlines.add(context.headDeadlineAt - now, (lateMs) => cut(request, lateMs, clock, "response head"), now);
+    if (context.headDeadlineAt <= now) return Promise.reject(alreadyPast(request));
+    const tooLate = (lateMs: number) => cut(request, lateMs, missing(request, `response head within ${formatDuration(headMs)}`));
+    const pending = deadlines.add(context.headDeadlineAt - now, tooLate, now);
     return next(request).finally(() => deadlines.remove(pending));
   };
 }
@@ -90,7 +91,7 @@ function watchIdle(request: MeshRequest, response: MeshResponse, idleMs: number,
   const look = (lateMs: number) => {
     const restMs = body.isHeld ? idleMs : movedAt + idleMs - clock.now();
     if (restMs > 0) pending = deadlines.add(restMs, look);
-    else cut(request, lateMs, clock, `byte of the response body for ${formatDuration(idleMs)}`);
+    else cut(request, lateMs, missing(request, `byte of the response body for ${formatDuration(idleMs)}`));
   };
   pending = deadlines.add(idleMs, look);
   body.whenMoved(() => {
@@ -102,24 +103,28 @@ function watchIdle(request: MeshRequest, response: MeshResponse, idleMs: number,
   return response;
 }
 
-function cut(request: MeshRequest, lateMs: number, clock: Clock, missing: string): void {
-  const { context } = request;
+function cut({ context }: MeshRequest, lateMs: number, reason: MeshError): void {
   const attempt = context.attempts.at(-1);
   if (attempt && lateMs > LATE_MS) attempt.wasLate = true;
-  context.cancel.cancel(exceeded(request, clock.now() - context.startedAt, missing));
+  context.cancel.cancel(reason);
 }
 
-function exceeded(request: MeshRequest, afterMs: number, missing: string): MeshError {
-  const what = named(request);
-  if (afterMs <= 0) return new MeshError("deadline_exceeded", `${what}: the deadline had passed before it was sent`);
-  if (request.method === "") return new MeshError("deadline_exceeded", `${what}: no result within ${formatDuration(Math.round(afterMs))}`);
-  const within = missing.startsWith("byte") ? "" : ` within ${formatDuration(Math.round(afterMs))}`;
-  return new MeshError("deadline_exceeded", `${what}: no ${missing}${within}`);
+function alreadyPast(request: MeshRequest): MeshError {
+  return new MeshError("deadline_exceeded", `${requestName(request)}: the deadline had passed before it was sent`);
 }
 
-/** A call of a resource has no method. */
-function named({ method, scheme, authority }: MeshRequest): string {
-  return method === "" ? authority : `${method} ${scheme}://${authority}`;
+function missing(request: MeshRequest, what: string): MeshError {
+  return new MeshError("deadline_exceeded", `${requestName(request)}: no ${what}`);
+}
+
+/** Says whose limit it was, unless it is the route's own. */
+function exceeded(request: MeshRequest, totalMs: number | null): MeshError {
+  const { startedAt, deadlineAt, options } = request.context;
+  const limitMs = deadlineAt - startedAt;
+  const isCalls = options.timeout !== undefined && parseDuration(options.timeout) === limitMs;
+  const whose = limitMs === totalMs ? "" : isCalls ? " (the call's timeout)" : " (all that was left to the inbound request)";
+  const what = request.method === "" ? "result" : "complete response";
+  return missing(request, `${what} within ${formatDuration(Math.round(limitMs))}${whose}`);
 }
 
 /** One try's time until the response head. What it stops is this try alone. */
@@ -131,7 +136,7 @@ export function tryTimeout(timeoutMs: number, { deadlines }: Time): Layer {
     const pending = deadlines.add(timeoutMs, (lateMs) => {
       if (request.attempt && lateMs > LATE_MS) request.attempt.wasLate = true;
       const missing = request.method === "" ? "result" : `response head from ${request.attempt?.endpoint || "any endpoint"}`;
-      cancel.cancel(new MeshError("attempt_timeout", `${named(request)}: no ${missing} within ${formatDuration(timeoutMs)}`));
+      cancel.cancel(new MeshError("attempt_timeout", `${requestName(request)}: no ${missing} within ${formatDuration(timeoutMs)}`));
     });
     return next(derive(request, { cancel })).then(
       (response) => {

@@ -25,6 +25,11 @@ export class VirtualHosts {
     return this.#exact.get(wanted) ?? this.#exact.get(host) ?? this.#bySuffix(wanted, host) ?? this.#any;
   }
 
+  /** Every host that is claimed by name. */
+  get hosts(): Iterable<string> {
+    return this.#exact.keys();
+  }
+
   #add(claim: Claim): void {
     if (claim.claim === "*") this.#any = claim;
     else if (claim.claim.startsWith("*.")) this.#suffixes.push(claim);

@@ -36,7 +36,13 @@ test("a service with nothing in it is a host with one route to a backend without
     retryBudget: DEFAULT_RETRY_BUDGET,
   });
   expect(snapshot.endpointSets.get("Web")?.endpoints).toEqual([]);
-  expect(snapshot.inboundPolicies.get("Web")).toEqual({ service: "Web", mtls: "disable", trustHeaders: false, layers: [], origin: "static" });
+  expect(snapshot.inboundPolicies.get("Web")).toEqual({
+    service: "Web",
+    mtls: "disable",
+    trustHeaders: false,
+    layers: [],
+    origin: "static",
+  });
   expect(snapshot).toMatchObject({ egress: "allow", enumeratesServices: true });
 });
 
