@@ -32,7 +32,7 @@ export interface ChannelSettings {
   readonly tls: TlsSettings | null;
   /** Most connections to this endpoint; more requests wait. */
   readonly maxConnections: number;
-  /** Most milliseconds until a connection is established. */
+  /** Most milliseconds until a connection is established. Read for each connection: it may change while the channel is open. */
   readonly connectTimeoutMs: number;
 }
 

@@ -26,8 +26,8 @@ export function parseAddress(address: string): { readonly path: string } | { rea
   throw new TypeError(`address ${JSON.stringify(address)} must be host:port, [v6]:port or unix:/path`);
 }
 
-/** A dialler of one address. `connectTimeoutMs` is exact, where undici's connector would be up to a second late. */
-export function dialer(address: string, connectTimeoutMs: number): Dial {
+/** A dialler of one address. The timeout, asked for each connection, is exact, where undici's connector would be up to a second late. */
+export function dialer(address: string, connectTimeoutMs: () => number): Dial {
   const streamOptions = { highWaterMark: READ_BUFFER_BYTES };
   const options: NetConnectOpts = {
     ...parseAddress(address),
@@ -38,7 +38,8 @@ export function dialer(address: string, connectTimeoutMs: number): Dial {
   };
   return (done) => {
     const socket = connect(options);
-    const onTimeout = () => socket.destroy(new ConnectTimeout(address, connectTimeoutMs));
+    const timeoutMs = connectTimeoutMs();
+    const onTimeout = () => socket.destroy(new ConnectTimeout(address, timeoutMs));
     const onError = (error: Error) => {
       socket.off("connect", onConnect);
       done(error, null);
@@ -51,7 +52,7 @@ export function dialer(address: string, connectTimeoutMs: number): Dial {
     };
     socket.once("connect", onConnect);
     socket.once("error", onError);
-    socket.setTimeout(connectTimeoutMs, onTimeout);
+    socket.setTimeout(timeoutMs, onTimeout);
     return socket;
   };
 }

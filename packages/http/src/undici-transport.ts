@@ -46,7 +46,7 @@ class HttpChannel implements Channel {
 
   constructor(settings: ChannelSettings) {
     this.#settings = settings;
-    this.#dial = dialer(settings.address, settings.connectTimeoutMs);
+    this.#dial = dialer(settings.address, () => settings.connectTimeoutMs);
   }
 
   agent(): Agent {

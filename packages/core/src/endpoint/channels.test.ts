@@ -57,7 +57,6 @@ test("whatever differs in the settings makes another channel", () => {
     { tls },
     { tls: { ...tls, identities: ["spiffe://x/y"] } },
     { maxConnections: 1 },
-    { connectTimeoutMs: 1 },
   ];
   const opened = variants.map((parts) => all.lease(settingsOf(parts)).channel(0));
   expect(new Set(opened).size).toBe(variants.length);
@@ -165,4 +164,19 @@ test("nothing is opened once everything was destroyed: a lease that is left refu
   all.destroy(new Error("the mesh was closed"));
   await expect(lease.channel(0).send(tryOf())).rejects.toMatchObject({ code: "closed" });
   expect(transport.events).toEqual([]);
+});
+
+test("a new connect timeout is the open channel's too, and costs no connection", () => {
+  const { all, transport } = channels();
+  const seen: ChannelSettings[] = [];
+  const open = transport.open.bind(transport);
+  Object.assign(transport, {
+    open: (settings: ChannelSettings) => {
+      seen.push(settings);
+      return open(settings);
+    },
+  });
+  const before = all.lease(settingsOf({ connectTimeoutMs: 2_000 })).channel(0);
+  expect(all.lease(settingsOf({ connectTimeoutMs: 500 })).channel(0)).toBe(before);
+  expect(seen.map(({ connectTimeoutMs }) => connectTimeoutMs)).toEqual([500]);
 });

@@ -26,7 +26,8 @@ const CLOSED: Channel = {
 };
 
 interface Entry {
-  readonly settings: ChannelSettings;
+  /** The channel has these very settings, and reads the connect timeout for each connection. */
+  readonly settings: { -readonly [Key in keyof ChannelSettings]: ChannelSettings[Key] };
   channel: Channel | null;
   leases: number;
   usedAt: number;
@@ -49,12 +50,13 @@ export class Channels {
   }
 
   lease(settings: ChannelSettings): ChannelLease {
-    const key = JSON.stringify([settings.address, settings.protocol, settings.tls, settings.maxConnections, settings.connectTimeoutMs]);
+    const key = JSON.stringify([settings.address, settings.protocol, settings.tls, settings.maxConnections]);
     let entry = this.#entries.get(key);
     if (!entry) {
-      entry = { settings, channel: null, leases: 0, usedAt: this.#clock.now() };
+      entry = { settings: { ...settings }, channel: null, leases: 0, usedAt: this.#clock.now() };
       this.#entries.set(key, entry);
     }
+    entry.settings.connectTimeoutMs = settings.connectTimeoutMs;
     return this.#leaseOf(entry);
   }
 
