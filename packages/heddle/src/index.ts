@@ -57,5 +57,6 @@ export type {
   ServiceHandle,
 } from "@heddle/http";
 export type { CloseOnOptions } from "./close-on.ts";
+export { defineMesh, type MeshDefinition, type RouteName, type ServiceName, type SubsetName } from "./define-mesh.ts";
 export { type JoinedMesh, joinMesh } from "./join.ts";
 export type { JoinOptions } from "./options.ts";

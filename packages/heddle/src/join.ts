@@ -28,11 +28,15 @@ import {
   serviceHandle,
 } from "@heddle/http";
 import { type CloseOnOptions, closeOn } from "./close-on.ts";
-import { PROCESS } from "./find-config.ts";
+import type { ServiceName } from "./define-mesh.ts";
+import { type MeshConfig, PROCESS } from "./find-config.ts";
 import { type JoinOptions, resolveOptions } from "./options.ts";
 
-/** The mesh with every HTTP front door, both ways. All functions are bound: they can be passed on. */
-export interface JoinedMesh
+/**
+ * The mesh with every HTTP front door, both ways. All functions are bound: they can be passed on. `Names`: of its services, where its
+ * configuration was made by `defineMesh`.
+ */
+export interface JoinedMesh<Names extends string = string>
   extends Pick<
     Mesh,
     "serviceName" | "egress" | "ready" | "report" | "explain" | "inspect" | "health" | "isDraining" | "close" | "protect"
@@ -44,7 +48,7 @@ export interface JoinedMesh
   /** For `undici.request(url, { dispatcher })` and everything else that takes an undici dispatcher. */
   readonly dispatcher: MeshDispatcher;
   /** A handle to one service, resolved once: `reviews.get("/api/7").json()`. */
-  service(name: string): ServiceHandle;
+  service(name: Names): ServiceHandle;
   /** For users of node:http, such as axios' default adapter: `axios.create({ httpAgent: mesh.agent() })`. The endpoint is picked for each request; a deadline holds, nothing is tried again. */
   agent(): Agent;
   /** For `new Agent().compose(mesh.interceptor())`: hosts of services go through the mesh, all others on to that agent. */
@@ -80,7 +84,7 @@ export interface JoinedMesh
  * Joins the mesh: reads the configuration and resolves when it is known. Rejects with a MeshError `not_ready` that names the source
  * and the reason after `startTimeout`, or at once if the configuration does not define `service`. Throws TypeError for wrong options.
  */
-export async function joinMesh(options: JoinOptions = {}): Promise<JoinedMesh> {
+export async function joinMesh<M extends MeshConfig = MeshConfig>(options: JoinOptions<M> = {}): Promise<JoinedMesh<ServiceName<M>>> {
   const { failures, ...resolved } = await resolveOptions(options, PROCESS);
   if (resolved.bypass) console.error(BYPASSED);
   const mesh = createMesh({ ...resolved, transport: httpTransport() });

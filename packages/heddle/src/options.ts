@@ -10,7 +10,8 @@ import {
 import type { Failures } from "@heddle/http";
 import { findConfig, type MeshConfig, type Surroundings } from "./find-config.ts";
 
-export interface JoinOptions extends ExtensionOptions {
+/** `M`: the type of `config`, which knows the names of services where it was made by `defineMesh`. */
+export interface JoinOptions<M extends MeshConfig = MeshConfig> extends ExtensionOptions {
   /** Who this process is: selects its inbound policy and labels its telemetry. Default: HEDDLE_SERVICE. None: client only, serving throws. */
   readonly service?: string;
   /**
@@ -19,7 +20,7 @@ export interface JoinOptions extends ExtensionOptions {
    * `{ source, optional: true }` holds nothing back. Default: HEDDLE_CONFIG, ./mesh.config.ts, ./mesh.yaml, ./mesh.yml, ./mesh.json,
    * else the services in the environment (`REVIEWS_HTTP=host:port`, or as .NET Aspire injects them).
    */
-  readonly config?: MeshConfig;
+  readonly config?: M;
   /** How long to wait until the configuration is known. Default 10 s. */
   readonly startTimeout?: Duration;
   /** Told each problem once. Default: written to stderr. `inspect().problems` keeps the last 100. */
