@@ -48,6 +48,7 @@ function documentOf({ weight, isPatient, hasRoute, hasFourth, isMoved }: Setting
     services: {
       reviews: {
         limits: { maxConnections: MAX_CONNECTIONS },
+        connectTimeout: isPatient ? "3s" : "2s",
         endpoints: [
           { address: first, labels: { version: "v1" } },
           { address: second, labels: { version: isMoved ? "v2" : "v1" } },
