@@ -20,7 +20,12 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^orders: closed$/m,
   ],
   "koa-and-hono": [/^loom: Hono had at most the 2 s of Koa's caller$/m],
+  "own-layer": [/^200 an order of acme$/m, /^403 mallory is no tenant$/m],
   "own-source": [/^the first\nthe second$/m, /^services\.greeter\.timeout: from config\[1\]$/m, /^endpoint set greeter: from registry$/m],
+  "protect-a-database": [
+    /^(Error: connection refused\n){3}(breaker_open\n){2}3 of 5 reached the database$/m,
+    /^row 6 of the cache\nrow 7\nthe breaker is closed$/m,
+  ],
   "testing-a-policy": [/^127\.0\.0\.1:9081: 503$/m, /^127\.0\.0\.1:9082: 200$/m],
 };
 
