@@ -8,6 +8,11 @@ const examples = fileURLToPath(new URL("../examples", import.meta.url));
 
 /** What each example says when it works, all of it. */
 const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
+  "axios-and-got": [
+    /^axios: 19091 serves greeter, 19092 serves greeter$/m,
+    /^got: 1909[12] serves greeter$/m,
+    /^axios, installed: 200\nfetch, installed: 200$/m,
+  ],
   "http-basic": [
     // Which endpoint is picked first is left to chance; the one that fails is never the last.
     /^200 hello from the first \((127\.0\.0\.1:19082: 503, )?127\.0\.0\.1:19081: 200\)$/m,

@@ -49,7 +49,7 @@ export class MeshAgent extends Agent {
 
   #send(claimed: Handler | null, authority: string, client: ClientRequest, options: RequestArguments): void {
     const mesh = this.#mesh;
-    const carried = new CarriedRequest(mesh, client, options, (route) => this.#report(route));
+    const carried = new CarriedRequest(mesh, client, options, (route) => this.#report(route, authority));
     const way = claimed ?? this.#unclaimedWay(authority, carried);
     const request = mesh.startRequest({
       method: client.method,
@@ -80,12 +80,12 @@ export class MeshAgent extends Agent {
     return wayTo({ mesh: this.#mesh, unclaimed: outside(this.#mesh, direct), failures: this.#failures }, authority);
   }
 
-  #report(route: Route): void {
+  #report(route: Route, authority: string): void {
     if (this.#reported.has(route)) return;
     this.#reported.add(route);
     const ignored = unusedPolicies(route);
     if (!ignored.includes("retry")) return;
-    const message = `route ${route.name} is used through mesh.agent(), which does not do its ${ignored.join(", ")}: call it with fetch, undici or mesh.request`;
+    const message = `${authority}: route ${route.name} is used through mesh.agent(), which does not do its ${ignored.join(", ")}; use fetch, undici or mesh.request`;
     this.#mesh.reportProblem({ where: route.origin, message, severity: "warning" });
   }
 }
