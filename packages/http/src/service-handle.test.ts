@@ -59,3 +59,9 @@ test("its functions can be passed on, and its fetch takes paths and URLs", async
   expect(await (await fetch("/api/7")).json()).toMatchObject({ url: "/api/7" });
   expect(await (await fetch("http://reviews/api/8")).json()).toMatchObject({ url: "/api/8" });
 });
+
+test("a value that a call's option cannot have is refused", async () => {
+  const { reviews } = await setup();
+  const options = { retry: true } as unknown as { retry: false };
+  await expect(reviews.get("/", options)).rejects.toThrow("mesh.retry: must be false");
+});

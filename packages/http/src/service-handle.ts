@@ -1,6 +1,6 @@
 import type { CallOptions, Mesh } from "@heddle/core";
 import { call, type MessageOptions } from "./call.ts";
-import { CALL_OPTION_NAMES, isCallOption, unknownKey } from "./call-options.ts";
+import { CALL_OPTION_NAMES, checkCallOptions, isCallOption, unknownKey } from "./call-options.ts";
 import type { MeshDispatcher } from "./dispatcher.ts";
 import { type FetchFunction, meshFetch } from "./fetch.ts";
 import type { FrontDoor } from "./front-door.ts";
@@ -89,6 +89,7 @@ function pickCallOptions(options: ServiceRequestOptions): CallOptions | undefine
       picked[name] = options[name];
     } else if (!Object.hasOwn(MESSAGE_KEYS, name)) throw unknownKey(name, name, [...Object.keys(MESSAGE_KEYS), ...CALL_OPTION_NAMES]);
   }
+  checkCallOptions(picked);
   return picked;
 }
 
