@@ -8,7 +8,6 @@ import type { Resource } from "./model/resource.ts";
 import type { MeshSnapshot } from "./model/snapshot.ts";
 import { nearest } from "./nearest.ts";
 import { checkKeys } from "./option-keys.ts";
-import { checkKeys } from "./option-keys.ts";
 import { attempts } from "./policy/attempts.ts";
 import { breakerLayer, type CircuitBreaker } from "./policy/breaker.ts";
 import { CallSlots, callLimit } from "./policy/call-limit.ts";
@@ -114,8 +113,6 @@ function givenLayer(name: string, policy: NonNullable<ReturnType<Extensions["pol
 
 const PROTECT_OPTIONS: readonly (keyof ProtectOptions)[] = ["timeout", "retry", "idempotent", "tags", "signal", "isFailure", "fallback"];
 
-const PROTECT_OPTIONS: readonly (keyof ProtectOptions)[] = ["timeout", "retry", "idempotent", "tags", "signal", "isFailure", "fallback"];
-
 /** The resources of the configuration in force, and their calls. */
 export class Resources {
   readonly #dependencies: ResourceDependencies;
@@ -147,7 +144,6 @@ export class Resources {
   /** Rejects with TypeError for a resource that the configuration does not have, naming the nearest. */
   async call<T>(name: string, run: ProtectedFunction<T>, options: ProtectOptions<T> = {}): Promise<T> {
     if (typeof run !== "function") throw new TypeError(`protect(${JSON.stringify(name)}): found ${typeof run}, expected a function`);
-    checkKeys(options, PROTECT_OPTIONS, "protect");
     checkKeys(options, PROTECT_OPTIONS, "protect");
     const state = this.#state(name);
     const context = newCall(this.#dependencies.clock.now(), run, options as ProtectOptions);
