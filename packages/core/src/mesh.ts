@@ -165,6 +165,7 @@ class RunningMesh implements Mesh {
     this.#log = accessLog(options.accessLog ?? false, { clock: this.clock, warn });
     this.#channels = new Channels(options.transport, this.clock);
     this.#extensions = new Extensions(options);
+    const time = { clock: this.clock, deadlines: this.deadlines, random: this.random, waits: this.#waits };
     this.#dataPlane = new DataPlane(this.#store.current, {
       clock: this.clock,
       random: this.random,
@@ -172,23 +173,13 @@ class RunningMesh implements Mesh {
       extensions: this.#extensions,
       report: (problem) => this.#problems.report(problem),
       outbound: {
-        clock: this.clock,
-        deadlines: this.deadlines,
-        random: this.random,
+        ...time,
         accessLog: this.#log?.layer("outbound") ?? null,
         metrics: this.#metrics.layer("outbound"),
         span: clientSpan({ warn }),
-        waits: this.#waits,
       },
     });
-    this.#resources = new Resources({
-      clock: this.clock,
-      deadlines: this.deadlines,
-      random: this.random,
-      metrics: this.#metrics.layer("resource"),
-      waits: this.#waits,
-      extensions: this.#extensions,
-    });
+    this.#resources = new Resources({ ...time, metrics: this.#metrics.layer("resource"), extensions: this.#extensions });
     this.inbound = composeInbound({
       clock: this.clock,
       policy: () => this.#inboundPolicy(),
