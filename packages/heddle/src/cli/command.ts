@@ -1,6 +1,6 @@
 /** Where a command writes; the process's streams, or a test's. */
 export interface Output {
-  readonly out: { write(text: string): unknown };
+  readonly out: { write(text: string | Uint8Array): unknown };
   readonly err: { write(text: string): unknown };
 }
 

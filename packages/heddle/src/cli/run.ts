@@ -5,6 +5,7 @@ import { type Command, EXIT, type Output, UsageError } from "./command.ts";
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   validate: async () => (await import("./validate.ts")).validate,
   explain: async () => (await import("./explain.ts")).explain,
+  curl: async () => (await import("./curl.ts")).curl,
   demo: async () => (await import("./demo.ts")).demo,
 };
 

@@ -1,0 +1,24 @@
+import type { HeaderMap, Report } from "@heddle/core";
+
+/** What happened to a call, for people. */
+export function reportText(what: string, report: Report | undefined): string {
+  if (report === undefined || report.service === "") return `${what}\n`;
+  const { service, route, backend, attempts, policyFrom, fallbackFor } = report;
+  const lines = [`${what}: service ${service}${named("route", route)}${named("backend", backend)}${policyFrom ? ` (${policyFrom})` : ""}`];
+  for (const [index, { endpoint, outcome, ms, why }] of attempts.entries()) {
+    lines.push(`  try ${index + 1} at ${endpoint || "no endpoint"}: ${outcome} after ${ms.toFixed(1)} ms${why ? `, ${why}` : ""}`);
+  }
+  if (attempts.length === 0) lines.push("  nothing was sent");
+  if (fallbackFor !== undefined) lines.push(`  the fallback answered in place of ${fallbackFor}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** As HTTP/1.1 writes it. */
+export function headText(status: number, headers: HeaderMap): string {
+  const lines = Object.entries(headers).flatMap(([name, values]) => [values ?? []].flat().map((value) => `${name}: ${value}`));
+  return `${[`HTTP ${status}`, ...lines].join("\n")}\n\n`;
+}
+
+function named(kind: string, name: string): string {
+  return name === "" ? "" : `, ${kind} ${name}`;
+}
