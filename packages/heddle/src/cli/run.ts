@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import { nearest } from "@heddle/core";
 import { type Command, EXIT, type Output, UsageError } from "./command.ts";
 
@@ -17,7 +17,7 @@ export async function run(argv: readonly string[], output: Output): Promise<numb
     return EXIT.ok;
   }
   if (name === "--version" || name === "-v") {
-    const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
     output.out.write(`${version}\n`);
     return EXIT.ok;
   }
