@@ -14,7 +14,7 @@ const PATTERN = /[*?]/;
 
 /** What `joinMesh` would take. Throws UsageError where there is nothing, or not what `--config` says. */
 export async function findDocument(given: string | undefined, around: Surroundings): Promise<FoundConfig> {
-  const config = await findConfig(given, undefined, around).catch((error: unknown) => {
+  const config = await findConfig(given, around.env.HEDDLE_SERVICE || undefined, around).catch((error: unknown) => {
     throw new UsageError(error instanceof Error ? error.message.replace("give `config`", "give --config FILE") : String(error));
   });
   if (typeof config !== "string" || PATTERN.test(config)) return { config, file: null };
