@@ -31,6 +31,7 @@ export class InboundScope implements Scope {
 class InboundCall implements InboundRequestContext {
   readonly peer: Peer | undefined = undefined;
   readonly jwt: VerifiedToken | undefined = undefined;
+  wasRetriedBelow = false;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #route: () => string | undefined;
@@ -131,6 +132,16 @@ export function inboundScope(request: MeshRequest): InboundScope {
   const { scope } = request.context;
   if (scope instanceof InboundScope) return scope;
   throw new TypeError("an inbound request must be made by startInbound");
+}
+
+/** A call made in this scope failed although its retries were used, or were more than its budget allowed. */
+export function noteRetriedBelow(scope: Scope | null): void {
+  if (scope?.inbound instanceof InboundCall) scope.inbound.wasRetriedBelow = true;
+}
+
+/** Whether repeating the inbound request would repeat what was already repeated further down. */
+export function wasRetriedBelow(inbound: InboundRequestContext): boolean {
+  return inbound instanceof InboundCall && inbound.wasRetriedBelow;
 }
 
 /** The deadline has done its work: it bounds an upgrade only until that is answered. */

@@ -1,11 +1,8 @@
 import { runInScope, type TraceContext } from "./context.ts";
 import { endInbound, inboundScope } from "./inbound-call.ts";
 import type { Layer } from "./layer.ts";
-import { type HeaderMap, headerValue } from "./message.ts";
+import { ATTEMPT_COUNT_HEADER, type HeaderMap, headerValue } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
-
-/** Envoy's name: the number of this try, as counted by the caller. */
-export const ATTEMPT_COUNT_HEADER = "x-envoy-attempt-count";
 
 const COUNT = /^\d{1,4}$/;
 

@@ -17,7 +17,7 @@ export * from "./errors.ts";
 export type { ExplainedBackend, ExplainedDecision, ExplainedRoute, ExplainRequest, Explanation } from "./explain.ts";
 export * from "./extension-options.ts";
 export type * from "./gen/document.ts";
-export { context, liftDeadline, startInbound } from "./inbound-call.ts";
+export { context, liftDeadline, startInbound, wasRetriedBelow } from "./inbound-call.ts";
 export * from "./inbound-request-context.ts";
 export type { Health, InspectedBackend, InspectedEndpoint, InspectedResource, InspectedSource, Inspection } from "./inspect.ts";
 export * from "./layer.ts";

@@ -29,6 +29,12 @@ export interface MeshRequest {
   readonly attempt: Attempt | null;
 }
 
+/**
+ * Envoy's name. On a request: the number of this try, as counted by the caller; above 1 the receiver's own calls are not retried.
+ * On an answer: it comes from retries further down, and is not worth another.
+ */
+export const ATTEMPT_COUNT_HEADER = "x-envoy-attempt-count";
+
 export interface MeshResponse {
   readonly status: number;
   readonly headers: HeaderMap;

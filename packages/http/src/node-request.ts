@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type HeaderMap, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
+import { type HeaderMap, type InboundRequestContext, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
 import { type HeadersInput, headerMap } from "./header-map.ts";
 import { bindListeners } from "./node-context.ts";
 import { tellDraining } from "./node-drain.ts";
 import { writeResponse } from "./node-response.ts";
+import { tellRetried } from "./node-retried.ts";
 import { markServed, type Serving, type ServingMesh } from "./node-serving.ts";
 import { requestScheme, requestTarget } from "./node-target.ts";
 
@@ -31,7 +32,7 @@ export function serveRequest(
   });
   markServed(message, mesh, inbound);
   serving.enter(response);
-  watchHead(response, serving, (headers) => answer.head(request, inbound.route, headers));
+  watchHead(response, serving, inbound, (headers) => answer.head(request, inbound.route, headers));
   response.on("close", () => {
     serving.leave(response);
     if (!response.writableFinished) request.cancel.cancel(callerLeft());
@@ -118,10 +119,18 @@ class ApplicationAnswer implements MeshResponse {
 
 type WrittenHeaders = HeadersInput | readonly unknown[] | null;
 
-function watchHead(response: ServerResponse, serving: Serving, onHead: (writtenHeaders: WrittenHeaders) => void): void {
+function watchHead(
+  response: ServerResponse,
+  serving: Serving,
+  inbound: InboundRequestContext,
+  onHead: (writtenHeaders: WrittenHeaders) => void,
+): void {
   const writeHead = response.writeHead;
   const watched = (...head: unknown[]): ServerResponse => {
-    if (serving.isDraining && !response.headersSent) tellDraining(response);
+    if (!response.headersSent) {
+      if (serving.isDraining) tellDraining(response);
+      tellRetried(response, Number(head[0]), inbound);
+    }
     Reflect.apply(writeHead, response, head);
     const headers = head.at(-1);
     onHead(typeof headers === "object" ? (headers as WrittenHeaders) : null);

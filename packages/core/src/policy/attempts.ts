@@ -3,8 +3,18 @@ import type { Clock } from "../clock.ts";
 import { Attempt } from "../context.ts";
 import type { Deadlines } from "../deadlines.ts";
 import { discard } from "../discard.ts";
+import { noteRetriedBelow } from "../inbound-call.ts";
 import type { Handler, Layer } from "../layer.ts";
-import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse, type RequestBody } from "../message.ts";
+import {
+  ATTEMPT_COUNT_HEADER,
+  copyHeaders,
+  derive,
+  type HeaderMap,
+  headerValue,
+  type MeshRequest,
+  type MeshResponse,
+  type RequestBody,
+} from "../message.ts";
 import type { RetryConfig } from "../model/route.ts";
 import { outcomeOfError } from "../outcome.ts";
 import type { Random } from "../random.ts";
@@ -55,7 +65,7 @@ function beginTry(request: MeshRequest, now: number): { attempt: Attempt; header
   const count = attempt.number + (context.scope?.isRetry ? 1 : 0);
   if (count === 1 && context.deadlineAt === Number.POSITIVE_INFINITY) return { attempt, headers: request.headers };
   const headers = copyHeaders(request.headers);
-  if (count > 1) headers["x-envoy-attempt-count"] = String(count);
+  if (count > 1) headers[ATTEMPT_COUNT_HEADER] = String(count);
   if (context.deadlineAt !== Number.POSITIVE_INFINITY) {
     headers["x-envoy-expected-rq-timeout-ms"] = String(Math.max(1, Math.floor(context.deadlineAt - attempt.startedAt)));
   }
@@ -122,7 +132,10 @@ class Tries {
     if (this.#request.cancel.isCancelled) return false;
     const decision = this.#decide(attempt, response);
     attempt.why = decision.why;
-    if (decision.kind === "stop") return false;
+    if (decision.kind === "stop") {
+      if (decision.isSpent) noteRetriedBelow(this.#request.context.scope);
+      return false;
+    }
     if (decision.kind === "transparent") {
       this.#transparent ??= [];
       this.#transparent.push(attempt.endpoint);
@@ -137,6 +150,7 @@ class Tries {
     }
     if (!this.#budget.withdraw(clock.now())) {
       attempt.why = "the retry budget is spent";
+      noteRetriedBelow(this.#request.context.scope);
       return false;
     }
     this.#retries++;
@@ -160,6 +174,7 @@ class Tries {
       isReplayable: this.#replay.isReplayable,
       isDeclaredIdempotent: context.options.idempotent === true,
       isNested: context.scope?.isRetry === true,
+      wasRetriedBelow: response !== null && headerValue(response.headers, ATTEMPT_COUNT_HEADER) !== undefined,
       retries: this.#retries,
       transparentRetries: this.#transparent?.length ?? 0,
       transparentRetriesHere: this.#transparent?.filter((endpoint) => endpoint === attempt.endpoint).length ?? 0,

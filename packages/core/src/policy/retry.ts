@@ -12,6 +12,8 @@ export interface TryFacts {
   readonly isDeclaredIdempotent: boolean;
   /** The inbound request this call is made in is itself a retry. */
   readonly isNested: boolean;
+  /** The answer says that it comes from retries further down. */
+  readonly wasRetriedBelow: boolean;
   /** Counted retries so far. */
   readonly retries: number;
   /** Transparent retries so far, of the request and because of this endpoint. */
@@ -26,7 +28,8 @@ export type RetryDecision =
   | { readonly kind: "transparent"; readonly why: string }
   /** Repeat after the backoff, or after `atLeastMs` if that is longer, if the budget allows. */
   | { readonly kind: "retry"; readonly atLeastMs: number; readonly why: string }
-  | { readonly kind: "stop"; readonly why: string };
+  /** `isSpent`: it would be repeated, but was, here or further down: whoever repeats it above multiplies retries. */
+  | { readonly kind: "stop"; readonly why: string; readonly isSpent: boolean };
 
 export const MAX_TRANSPARENT_RETRIES = 3;
 
@@ -40,14 +43,15 @@ export function decideRetry(config: RetryConfig | null, facts: TryFacts): RetryD
   if (!isSafe(config, facts)) return stop(facts.method === "" ? "nobody said that it may be repeated" : `${facts.method} is not retried`);
   if (!facts.isReplayable) return stop("the body cannot be sent again");
   if (facts.isNested) return stop("the caller is itself a retry");
-  if (facts.retries >= config.maxRetries) return stop(`${facts.retries} of ${config.maxRetries} retries used`);
+  if (facts.wasRetriedBelow) return stop("already retried further down", true);
+  if (facts.retries >= config.maxRetries) return stop(`${facts.retries} of ${config.maxRetries} retries used`, true);
   const after = facts.retryAfterMs ?? 0;
   if (after > config.retryAfterMaxMs) return stop(`Retry-After of ${after}ms is over ${config.retryAfterMaxMs}ms`);
   return { kind: "retry", atLeastMs: after, why: "retried" };
 }
 
-function stop(why: string): RetryDecision {
-  return { kind: "stop", why };
+function stop(why: string, isSpent = false): RetryDecision {
+  return { kind: "stop", why, isSpent };
 }
 
 /**
