@@ -11,6 +11,9 @@ const TOTAL = 100 * MEBIBYTE;
 /** What 100 MB held in memory would exceed by far. */
 const BOUND = 30 * MEBIBYTE;
 
+/** What a busy machine may take. */
+const SLOW = { timeout: 120_000 };
+
 /** Sends 100 MB to whoever asks, and counts what it is sent. */
 async function large() {
   const counted = { received: 0 };
@@ -56,7 +59,7 @@ async function growth(run: () => Promise<void>): Promise<number> {
   let most = before;
   const watch = setInterval(() => {
     most = Math.max(most, held());
-  }, 20);
+  }, 100);
   try {
     await run();
   } finally {
@@ -65,7 +68,7 @@ async function growth(run: () => Promise<void>): Promise<number> {
   return most - before;
 }
 
-test("100 MB come down in constant memory, by every door that streams", async () => {
+test("100 MB come down in constant memory, by every door that streams", SLOW, async () => {
   const server = await large();
   const mesh = await join([server.address]);
   const { dispatcher } = mesh;
@@ -83,7 +86,7 @@ test("100 MB come down in constant memory, by every door that streams", async ()
   await expect.poll(() => inFlight(mesh)).toBe(0);
 });
 
-test("100 MB go up in constant memory, by every door that streams", async () => {
+test("100 MB go up in constant memory, by every door that streams", SLOW, async () => {
   const server = await large();
   const mesh = await join([server.address], { reviews: { retry: {} } });
   const { dispatcher } = mesh;
@@ -110,7 +113,7 @@ test("100 MB go up in constant memory, by every door that streams", async () => 
   }
 });
 
-test("undici.stream and undici.pipeline", async () => {
+test("undici.stream and undici.pipeline", SLOW, async () => {
   const server = await large();
   const mesh = await join([server.address]);
   const { dispatcher } = mesh;
@@ -155,7 +158,7 @@ test("a reader that stops holds the server back", async () => {
   await expect.poll(() => inFlight(mesh)).toBe(0);
 });
 
-test("server-sent events live past the total of `timeout: 200ms`, by every door", async () => {
+test("server-sent events live past the total of `timeout: 1s`, by every door", async () => {
   const server = await serve((_request, response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     let count = 0;
@@ -165,9 +168,9 @@ test("server-sent events live past the total of `timeout: 200ms`, by every door"
         clearInterval(tick);
         response.end();
       }
-    }, 100);
+    }, 400);
   });
-  const mesh = await join([server.address], { reviews: { timeout: "200ms" } });
+  const mesh = await join([server.address], { reviews: { timeout: "1s" } });
   const texts = await Promise.all([
     mesh.request("http://reviews/").then((reply) => reply.text()),
     mesh.fetch("http://reviews/").then((response) => response.text()),
