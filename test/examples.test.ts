@@ -13,6 +13,10 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^got: 1909[12] serves greeter$/m,
     /^axios, installed: 200\nfetch, installed: 200$/m,
   ],
+  "canary-by-file": [
+    // Chance stays within five standard deviations of the weights.
+    /^weight 10: v2 answered [1-6]\d of 400\nweight 50: v2 answered (1[5-9]|2[0-4])\d of 400\nweight 100: v2 answered 400 of 400$/m,
+  ],
   "http-basic": [
     // Which endpoint is picked first is left to chance; the one that fails is never the last.
     /^200 hello from the first \((127\.0\.0\.1:19082: 503, )?127\.0\.0\.1:19081: 200\)$/m,
@@ -25,6 +29,11 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^orders: closed$/m,
   ],
   "koa-and-hono": [/^loom: Hono had at most the 2 s of Koa's caller$/m],
+  nestjs: [/^a loom costs 12; prices had at most the 2 s of the caller$/m, /^ready: 200$/m],
+  "next-to-aspire": [
+    /^(reviews by \.NET\n){4}/m,
+    /^services\.reviews\.endpoints: from environment\nservices\.reviews\.timeout: from config\[1\]$/m,
+  ],
   "own-layer": [/^200 an order of acme$/m, /^403 mallory is no tenant$/m],
   "own-source": [/^the first\nthe second$/m, /^services\.greeter\.timeout: from config\[1\]$/m, /^endpoint set greeter: from registry$/m],
   "protect-a-database": [
