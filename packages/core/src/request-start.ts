@@ -13,7 +13,7 @@ export interface RequestInit {
   /** Lower-case names, without `host`. The mesh does not change this object. */
   readonly headers: HeaderMap;
   readonly body: RequestBody;
-  readonly options?: CallOptions;
+  readonly options?: CallOptions | undefined;
 }
 
 const NO_OPTIONS: CallOptions = {};

@@ -45,7 +45,7 @@ export function call(
       path: message.query ? withQuery(target.path, message.query) : target.path,
       headers,
       body,
-      ...(options && { options }),
+      options,
     });
     context = request.context;
     response = leaving(door, handler(request));

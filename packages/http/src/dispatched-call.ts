@@ -13,7 +13,7 @@ export interface DispatchTimeouts {
 
 /**
  * One request that came in through undici's dispatcher interface: the controller that its handler holds, and the sink that hands the
- * response over. Calls the handler in undici's order: `onRequestStart` before anything, then either the response or one error.
+ * response over. Holds nothing once it is over. Calls the handler in undici's order: `onRequestStart` before anything, then either the response or one error.
  */
 export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
   aborted = false;
@@ -22,7 +22,7 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
   /** Undici's handlers take the parsed form too. */
   rawHeaders: IncomingHttpHeaders | null = null;
   rawTrailers: IncomingHttpHeaders | null = null;
-  readonly #handler: Handler;
+  #handler: Handler | null;
   readonly #timeouts: DispatchTimeouts | null;
   readonly #deadlines: Deadlines;
   #request: MeshRequest | null = null;
@@ -39,7 +39,7 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
   /** Tells the handler that its request starts. False if it gave up at once or is broken: nothing may be sent then. */
   begin(): boolean {
     try {
-      this.#handler.onRequestStart?.(this, null);
+      this.#handler?.onRequestStart?.(this, null);
     } catch (error) {
       this.fail(error);
     }
@@ -69,7 +69,7 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
     this.rawHeaders = headers;
     if (this.paused) body.pause();
     try {
-      this.#handler.onResponseStart?.(this, response.status, headers, STATUS_CODES[response.status] ?? "");
+      this.#handler?.onResponseStart?.(this, response.status, headers, STATUS_CODES[response.status] ?? "");
     } catch (error) {
       this.abort(error as Error);
       return;
@@ -80,13 +80,13 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
   }
 
   #handOver({ status, headers, body }: MeshResponse, socket: Duplex): void {
-    this.#isOver = true;
+    const handler = this.#finish();
     this.rawHeaders = headers as IncomingHttpHeaders;
     try {
-      this.#handler.onRequestUpgrade?.(this, status, this.rawHeaders, socket);
+      handler?.onRequestUpgrade?.(this, status, this.rawHeaders, socket);
     } catch (error) {
       body.abandon(error);
-      this.#handler.onResponseError?.(this, error as Error);
+      handler?.onResponseError?.(this, error as Error);
     }
   }
 
@@ -97,10 +97,12 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
     this.aborted = true;
     this.reason = reason ?? new errors.RequestAbortedError();
     const { reason: why } = this;
+    const request = this.#request;
+    const body = this.#body;
     this.fail(why);
     // First, so that the exchange is counted as cancelled and not as broken.
-    this.#request?.context.cancel.cancel(why);
-    this.#body?.abandon(why);
+    request?.context.cancel.cancel(why);
+    body?.abandon(why);
   }
 
   pause(): void {
@@ -120,7 +122,7 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
     if (this.#isOver) return;
     this.#waitForBody();
     try {
-      this.#handler.onResponseData?.(this, chunk as Buffer);
+      this.#handler?.onResponseData?.(this, chunk as Buffer);
     } catch (error) {
       this.abort(error as Error);
     }
@@ -128,21 +130,28 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
 
   end(trailers: HeaderMap | null): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    this.#stopWaiting();
+    const handler = this.#finish();
     this.rawTrailers = (trailers ?? {}) as IncomingHttpHeaders;
     try {
-      this.#handler.onResponseEnd?.(this, this.rawTrailers);
+      handler?.onResponseEnd?.(this, this.rawTrailers);
     } catch (error) {
-      this.#handler.onResponseError?.(this, error as Error);
+      handler?.onResponseError?.(this, error as Error);
     }
   }
 
   fail(error: unknown): void {
     if (this.#isOver) return;
+    this.#finish()?.onResponseError?.(this, error as Error);
+  }
+
+  #finish(): Handler | null {
+    const handler = this.#handler;
     this.#isOver = true;
     this.#stopWaiting();
-    this.#handler.onResponseError?.(this, error as Error);
+    this.#handler = null;
+    this.#request = null;
+    this.#body = null;
+    return handler;
   }
 
   #waitForBody(): void {

@@ -135,7 +135,7 @@ export class MeshDispatcher extends Dispatcher {
       path,
       headers,
       body,
-      ...(callOptions && { options: callOptions }),
+      options: callOptions,
     });
     call.started(request);
     onStart?.(request.context);

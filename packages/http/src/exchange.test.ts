@@ -1,7 +1,12 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Attempt, Cancel, type Channel, derive, type MeshRequest, RequestContext, TransportFailure } from "@heddle/core";
+import { requestOf } from "@heddle/testing";
+import type { Dispatcher } from "undici";
 import { expect, onTestFinished, test } from "vitest";
+import { Exchange } from "./exchange.ts";
 import { readText } from "./read-body.ts";
 import { httpTransport } from "./undici-transport.ts";
 
@@ -211,4 +216,28 @@ test("a resume from within another connection's chunk does not break either", as
   second.body.attach({ data: () => first.body.resume(), end() {}, fail() {} });
   await done;
   expect(bytes).toBe(large.length);
+});
+
+test("an exchange that is over holds nothing of its request, though its connection may still hold it", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const over = () => {
+    const request = requestOf();
+    const held = [new WeakRef(request.context), new WeakRef(request.attempt as object)];
+    const exchange = new Exchange(
+      request,
+      ({ body }) => held.push(new WeakRef(body)),
+      () => {},
+    );
+    const controller = { abort() {}, pause() {}, resume() {} } as unknown as Dispatcher.DispatchController;
+    exchange.onRequestStart(controller);
+    exchange.onResponseStart(controller, 200, {});
+    exchange.onResponseEnd(controller, null);
+    return { exchange, held };
+  };
+  const { exchange, held } = over();
+  await new Promise((resolve) => setTimeout(resolve));
+  collect();
+  expect(held.map((reference) => reference.deref())).toEqual([undefined, undefined, undefined]);
+  expect(exchange.isOver).toBe(true);
 });

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { type BodySource, type Cancel, type HeaderMap, type MeshRequest, type MeshResponse, PushBody } from "@heddle/core";
+import { type Attempt, type BodySource, type Cancel, type HeaderMap, type MeshRequest, type MeshResponse, PushBody } from "@heddle/core";
 import type { Dispatcher } from "undici";
 import type { Wire } from "./connection.ts";
 import { transportFailure } from "./transport-failure.ts";
@@ -8,7 +8,8 @@ type Controller = Dispatcher.DispatchController;
 
 /**
  * One request on one connection: undici's handler, the source of the response's body, and what cancels both.
- * Settles its promise at the head, and is over when the body is.
+ * Settles its promise at the head, and is over when the body is. From then on it holds nothing: what a connection did last stays
+ * reachable from it, and the garbage collector would take all that hangs on that, request after request, for old.
  */
 export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   /** Set by the {@link Connection} that takes this exchange; null while it waits for one. */
@@ -17,11 +18,12 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   isOver = false;
   /** Set before the caller's own body iterable throws into undici. */
   bodyFailure: { readonly error: unknown } | null = null;
-  readonly #request: MeshRequest;
-  readonly #resolve: (response: MeshResponse) => void;
-  readonly #reject: (error: unknown) => void;
   readonly #cancel: Cancel;
   readonly #onCancel: (reason: unknown) => void;
+  /** undici holds the head back until the first chunk of an iterable. */
+  readonly #isSentAtOnce: boolean;
+  #attempt: Attempt | null;
+  #reply: Reply | null;
   #controller: Controller | null = null;
   #body: PushBody | null = null;
   /** Of an upgrade or CONNECT; undici has let go of it. */
@@ -30,10 +32,11 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #isPaused = false;
 
   constructor(request: MeshRequest, resolve: (response: MeshResponse) => void, reject: (error: unknown) => void) {
-    this.#request = request;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#cancel = request.cancel;
+    const { attempt, body, cancel } = request;
+    this.#attempt = attempt;
+    this.#isSentAtOnce = body === null || typeof body === "string" || body instanceof Uint8Array;
+    this.#reply = { resolve, reject };
+    this.#cancel = cancel;
     this.#onCancel = (reason) => this.#stop(reason);
     this.#cancel.onCancel(this.#onCancel);
   }
@@ -44,27 +47,26 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     // Refusing by a throw leaves the connection as it is; aborting through the controller would cut it.
     if (this.isOver) throw this.#cancel.reason;
     this.#controller = controller;
-    const { attempt, body } = this.#request;
+    const attempt = this.#attempt;
     const wire = this.wire;
     if (attempt === null || wire === null) return;
     attempt.reusedConnection = wire.exchanges > 0;
     this.#bytesReadBefore = wire.socket?.bytesRead ?? 0;
-    // undici holds the head back until the first chunk of an iterable.
-    if (body === null || typeof body === "string" || body instanceof Uint8Array) attempt.wasSent = true;
+    if (this.#isSentAtOnce) attempt.wasSent = true;
   }
 
   onBodySent(): void {
-    if (this.#request.attempt) this.#request.attempt.wasSent = true;
+    if (this.#attempt) this.#attempt.wasSent = true;
   }
 
   onRequestSent(): void {
-    if (this.#request.attempt) this.#request.attempt.wasSent = true;
+    if (this.#attempt) this.#attempt.wasSent = true;
   }
 
   onResponseStart(_controller: Controller, status: number, headers: HeaderMap): void {
     if (status < 200 || this.isOver) return;
     this.#body = new PushBody(this);
-    this.#resolve({ status, headers, body: this.#body });
+    this.#reply?.resolve({ status, headers, body: this.#body });
   }
 
   onRequestUpgrade(_controller: Controller, status: number, headers: HeaderMap, socket: Duplex): void {
@@ -83,7 +85,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
       if (failure === null) this.onResponseEnd(null, null);
       else this.onResponseError(null, failure);
     });
-    this.#resolve({ status, headers, body: this.#body, socket });
+    this.#reply?.resolve({ status, headers, body: this.#body, socket });
   }
 
   onResponseData(_controller: Controller, chunk: Uint8Array): void {
@@ -93,16 +95,13 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   onResponseEnd(_controller: Controller | null, trailers: HeaderMap | null): void {
     if (this.wire) this.wire.exchanges++;
     if (this.isOver) return;
+    const body = this.#body;
     this.#finish();
-    this.#body?.end(trailers !== null && hasAny(trailers) ? trailers : null);
+    body?.end(trailers !== null && hasAny(trailers) ? trailers : null);
   }
 
   onResponseError(_controller: Controller | null, error: unknown): void {
-    if (this.isOver) return;
-    this.#finish();
-    const failure = this.bodyFailure ? this.bodyFailure.error : this.failure(error);
-    if (this.#body) this.#body.fail(failure);
-    else this.#reject(failure);
+    if (!this.isOver) this.#fail(this.bodyFailure ? this.bodyFailure.error : this.failure(error));
   }
 
   // What the body's reader calls
@@ -122,13 +121,13 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
 
   abort(reason: unknown): void {
     if (this.isOver) return;
-    this.#finish();
     this.#cut(reason);
+    this.#finish();
   }
 
   /** What the caller is told about an error of undici; also narrows the attempt's record to what the error proves. */
   protected failure(error: unknown): unknown {
-    const { attempt } = this.#request;
+    const attempt = this.#attempt;
     const socket = this.wire?.socket;
     if (attempt?.reusedConnection && socket && socket.bytesRead !== this.#bytesReadBefore) attempt.reusedConnection = false;
     // A connection that died before a streamed body gave its first chunk carried nothing of this request.
@@ -137,21 +136,40 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
 
   #stop(reason: unknown): void {
     if (this.isOver) return;
-    this.#finish();
     this.#cut(reason);
-    if (this.#body) this.#body.fail(reason);
-    else this.#reject(reason);
+    this.#fail(reason);
   }
 
+  /** What undici says to it is no news. */
   #cut(reason: unknown): void {
+    this.isOver = true;
     if (this.#pipe) this.#pipe.destroy(reason instanceof Error ? reason : undefined);
     else this.#controller?.abort(reason as Error);
+  }
+
+  #fail(failure: unknown): void {
+    const body = this.#body;
+    const reply = this.#reply;
+    this.#finish();
+    if (body) body.fail(failure);
+    else reply?.reject(failure);
   }
 
   #finish(): void {
     this.isOver = true;
     this.#cancel.offCancel(this.#onCancel);
+    this.wire = null;
+    this.#attempt = null;
+    this.#reply = null;
+    this.#controller = null;
+    this.#body = null;
+    this.#pipe = null;
   }
+}
+
+interface Reply {
+  readonly resolve: (response: MeshResponse) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 function hasAny(headers: HeaderMap): boolean {
