@@ -25,18 +25,43 @@ export interface AttemptReport {
   readonly why: string;
 }
 
-/**
- * Where an object keeps the context of its request, so that it can be reported on. Not a WeakMap: an entry per request costs the
- * garbage collector as much as the rest of a request costs us.
- */
+/** Where an object of ours keeps the context of its request. Objects of others are marked by {@link rememberContext}. */
 export const CONTEXT: unique symbol = Symbol.for("heddle.context");
 
+/** As a constructor: its `this` is the object it is given. */
+function itself(object: object): object {
+  return object;
+}
+
+/**
+ * Puts a private field on objects of others: nobody sees it, and it costs a fortieth of a hidden property. Not a WeakMap: an entry per
+ * request costs the garbage collector as much as the rest of a request costs us.
+ */
+class Marked extends (itself as unknown as new (object: object) => object) {
+  #context: RequestContext;
+
+  constructor(object: object, context: RequestContext) {
+    super(object);
+    this.#context = context;
+  }
+
+  static mark(object: object, context: RequestContext): void {
+    if (#context in object) (object as Marked).#context = context;
+    else new Marked(object, context);
+  }
+
+  static contextOf(object: object): RequestContext | undefined {
+    return #context in object ? (object as Marked).#context : undefined;
+  }
+}
+
 export function rememberContext(object: object, context: RequestContext): void {
-  Reflect.defineProperty(object, CONTEXT, { value: context, configurable: true });
+  Marked.mark(object, context);
 }
 
 export function contextOf(object: unknown): RequestContext | undefined {
-  return typeof object === "object" && object !== null ? (object as { readonly [CONTEXT]?: RequestContext })[CONTEXT] : undefined;
+  if (typeof object !== "object" || object === null) return undefined;
+  return Marked.contextOf(object) ?? (object as { readonly [CONTEXT]?: RequestContext })[CONTEXT];
 }
 
 export function reportOf(context: RequestContext): Report {
