@@ -8,9 +8,9 @@ import { root } from "./installation.ts";
 const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly scripts: Readonly<Record<string, string>> })
   .scripts;
 
-function withVersion(version: string): { readonly status: number | null; readonly stderr: string } {
+function withVersion(version: string, file = "scripts/require-node.mjs"): { readonly status: number | null; readonly stderr: string } {
   const pretend = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } })`;
-  const args = ["--import", `data:text/javascript,${encodeURIComponent(pretend)}`, join(root, "scripts/require-node.mjs")];
+  const args = ["--import", `data:text/javascript,${encodeURIComponent(pretend)}`, join(root, file)];
   return spawnSync(process.execPath, args, { encoding: "utf8" });
 }
 
@@ -19,6 +19,12 @@ test.each(["20.20.2", "22.18.0"])("Node %s is refused with what is wrong and wha
   expect(status).toBe(1);
   expect(stderr).toContain(`runs on Node ${version}, but needs 22.19 or newer`);
   expect(stderr).toContain("npm install --ignore-scripts=false");
+});
+
+test("importing heddle on an older Node says so, before undici fails in words that help nobody", () => {
+  const { status, stderr } = withVersion("20.20.2", "packages/heddle/dist/index.js");
+  expect(status).toBe(1);
+  expect(stderr).toContain("heddle needs Node 22.19 or newer; this is 20.20.2");
 });
 
 test.each(["22.19.0", "24.0.0", "26.1.0"])("Node %s is taken", (version) => {
