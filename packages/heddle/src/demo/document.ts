@@ -75,7 +75,9 @@ ${endpoints("reviews")}
   ratings:
     endpoints:
 ${endpoints("ratings")}
+    balancer: { policy: least-request } # so that one failed try keeps nobody away for long
     retry: {}
+    outlier: { consecutiveFailures: 3, baseEjection: 300ms, maxEjection: 1s }
   suggestions:
     endpoints:
 ${endpoints("suggestions")}
