@@ -70,6 +70,31 @@ test("rule 3: a failure does not move the mean of the others", () => {
   expect(ewma.estimate(state, 0)).toBe(100);
 });
 
+test("a penalty is forgotten with a time constant of 2 s once what the endpoint asked for has passed; slowness with one of 10 s", () => {
+  const { ewma, state } = warm();
+  ewma.failed(state, 20_000, 0);
+  expect(ewma.estimate(state, 20_000)).toBe(20_000);
+  expect(ewma.estimate(state, 22_000)).toBeCloseTo(100 + 19_900 / Math.E, 9);
+  const slow = warm();
+  slow.ewma.succeeded(slow.state, 5_000, 0);
+  expect(slow.ewma.estimate(slow.state, 2_000)).toBeGreaterThan(4_000);
+});
+
+test("one failure of one of two idle endpoints costs it its share for seconds, not for a minute", () => {
+  const ewma = new PeakEwma(seededRandom(1));
+  const [one, other] = two();
+  for (const state of [one, other]) ewma.succeeded(state, 2, 0);
+  ewma.failed(one, 0, 0);
+  let backAt = Number.POSITIVE_INFINITY;
+  for (let now = 100; now < 120_000 && backAt === Number.POSITIVE_INFINITY; now += 100) {
+    const picked = ewma.pick([one, other], triesOf(), now);
+    if (picked === one) backAt = now;
+    else ewma.succeeded(other, now % 200 === 0 ? 1 : 3, now);
+  }
+  expect(backAt).toBeGreaterThan(5_000);
+  expect(backAt).toBeLessThan(25_000);
+});
+
 test("rule 4: a request in flight for longer than the estimate is evidence itself", () => {
   const { ewma, state } = warm();
   state.begin(0);

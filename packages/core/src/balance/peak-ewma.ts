@@ -17,6 +17,8 @@ const SEED_MS = 30;
 /** What a failure is taken for, so that failing fast does not attract traffic (Linkerd's load biaser). */
 const PENALTY_MS = 5_000;
 const MAX_PENALTY_MS = 300_000;
+/** Time constant by which a penalty is forgotten: one failure should cost an endpoint seconds, not a minute, of its share. */
+const PENALTY_TAU_MS = 2_000;
 /** A cost of 0 would hide how many requests are in flight. */
 const FLOOR_MS = 0.001;
 
@@ -54,12 +56,13 @@ export class PeakEwma implements Balancer {
     if (Number.isNaN(state.estimateMs)) return this.#meanMs;
     const elapsed = now - state.estimateAt;
     if (elapsed <= 0) return state.estimateMs;
-    const weight = Math.exp(-elapsed / TAU_MS);
+    const weight = Math.exp(-elapsed / (state.isPenalised ? PENALTY_TAU_MS : TAU_MS));
     return state.estimateMs * weight + this.#meanMs * (1 - weight);
   }
 
   succeeded(state: EndpointState, elapsedMs: number, now: number): void {
     this.#observe(state, elapsedMs, now);
+    if (state.isPenalised && state.estimateMs <= MEAN_CLIP * this.#meanMs) state.isPenalised = false;
     if (this.#hasMean) this.#meanMs += (Math.min(elapsedMs, MEAN_CLIP * this.#meanMs) - this.#meanMs) * MEAN_WEIGHT;
     else this.#meanMs = Math.max(elapsedMs, FLOOR_MS);
     this.#hasMean = true;
@@ -68,6 +71,9 @@ export class PeakEwma implements Balancer {
   failed(state: EndpointState, retryAfterMs: number, now: number): void {
     const asked = retryAfterMs > PENALTY_MS ? Math.min(retryAfterMs, MAX_PENALTY_MS) : PENALTY_MS;
     this.#observe(state, Math.max(asked, this.estimate(state, now)), now);
+    state.isPenalised = true;
+    // What the endpoint asked for is kept in full, and forgotten only afterwards.
+    state.estimateAt = now + Math.min(retryAfterMs, MAX_PENALTY_MS);
   }
 
   /** A caller that left early proves slowness, never speed. */

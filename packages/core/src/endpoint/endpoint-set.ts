@@ -94,4 +94,5 @@ function makeHalfOpen(state: EndpointState): void {
   state.status = "half-open";
   state.consecutiveFailures = 0;
   state.estimateMs = Number.NaN;
+  state.isPenalised = false;
 }

@@ -28,6 +28,8 @@ export class EndpointState {
   /** Peak-EWMA estimate in milliseconds, and when it was made; NaN before the first sample. */
   estimateMs: number = Number.NaN;
   estimateAt = 0;
+  /** The estimate is mostly the penalty of a failure, which is forgotten faster than slowness. */
+  isPenalised = false;
 
   status: EndpointStatus = "ready";
   consecutiveFailures = 0;
