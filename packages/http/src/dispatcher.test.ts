@@ -161,6 +161,11 @@ test("a call's mesh options hold, and one that does not exist is refused", async
   const send = (mesh: object) => undici.request("http://reviews/", { dispatcher, mesh } as Options).catch((thrown: unknown) => thrown);
   expect(meshError(await send({ timeout: "50ms" }))?.code).toBe("deadline_exceeded");
   expect(String(await send({ timeot: 1 }))).toContain("did you mean timeout?");
+  // Also where no service claims the host, and the mesh does little else for it.
+  const direct = await undici
+    .request("http://127.0.0.1:1/", { dispatcher, mesh: { timeot: 1 } } as Options)
+    .catch((thrown: unknown) => thrown);
+  expect(String(direct)).toContain("did you mean timeout?");
 });
 
 test("undici's own timeouts hold where they are given", async () => {

@@ -85,6 +85,7 @@ export class MeshDispatcher extends Dispatcher {
     // Node's built-in fetch and older undici speak the former interface; they would wait for ever.
     const told = typeof handler.onRequestStart === "function" ? handler : formerHandlers.wrapHandler(handler);
     try {
+      checkCallOptions(callOptions);
       const origin = this.#origins.parse(options.origin);
       const effective = callOptions && this.#bound ? narrowed(this.#bound, callOptions) : (callOptions ?? this.#bound);
       const way = wayTo(this.#door, origin.authority);
@@ -121,7 +122,6 @@ export class MeshDispatcher extends Dispatcher {
     callOptions: CallOptions | undefined,
     onStart: ((context: RequestContext) => void) | null,
   ): void {
-    checkCallOptions(callOptions);
     const headers: HeaderMap = headerMap(options.headers as Parameters<typeof headerMap>[0]);
     if (options.upgrade) headers.upgrade = String(options.upgrade);
     const body: RequestBody = requestBody(options.body as BodyInput, headers);

@@ -84,20 +84,23 @@ export class MeshAgent extends Agent {
     if (this.#reported.has(route)) return;
     this.#reported.add(route);
     const ignored = unusedPolicies(route);
-    if (!ignored.includes("retry")) return;
+    if (ignored.length === 0) return;
     const message = `${authority}: route ${route.name} is used through mesh.agent(), which does not do its ${ignored.join(", ")}; use fetch, undici or mesh.request`;
     this.#mesh.reportProblem({ where: route.origin, message, severity: "warning" });
   }
 }
 
 function unusedPolicies(route: Route): readonly string[] {
-  const { retry, fault, fallback, mirrors, action } = route;
+  const { retry, fault, fallback, mirrors, action, headers, timeout } = route;
   const names: string[] = [];
   if (retry !== null && retry !== "off") names.push("retry");
   if (fault !== null) names.push("fault");
   if (fallback !== null) names.push("fallback");
   if (mirrors.length > 0) names.push("mirror");
   if (action.kind === "forward" && action.rewrite !== null) names.push("rewrite");
+  const hasHeaders = headers !== null || (action.kind === "forward" && action.to.some((to) => to.headers !== null));
+  if (hasHeaders) names.push("headers");
+  if (timeout !== null && timeout.idleMs !== null) names.push("timeout.idle");
   return names;
 }
 

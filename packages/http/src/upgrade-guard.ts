@@ -13,15 +13,16 @@ interface GuardedServer {
 
 /**
  * For servers that no listener of the mesh covers, whose requests come through a middleware: upgrades and CONNECT pass it by. Where
- * the inbound stack guards anything, they are refused with 403 from here on, and reported.
+ * the inbound stack guards anything by then, they are refused with 403 from here on, and reported.
  */
 export function guardUpgrades(mesh: ServingMesh, server: unknown): void {
-  if (!mesh.isGuarded || !(server instanceof EventEmitter) || isAttached(server) || (server as GuardedServer)[GUARDED]) return;
+  if (!(server instanceof EventEmitter) || isAttached(server) || (server as GuardedServer)[GUARDED]) return;
   (server as GuardedServer)[GUARDED] = true;
   const emit = server.emit as (name: string | symbol, ...values: unknown[]) => boolean;
   const guarded = (name: string | symbol, ...values: unknown[]): boolean => {
-    // A listener of the mesh may have come since.
-    if ((name !== "upgrade" && name !== "connect") || isAttached(server)) return emit.call(server, name, ...values);
+    // Asked for each: a layer may come with the next configuration, and a listener of the mesh may have come since.
+    const passes = (name !== "upgrade" && name !== "connect") || !mesh.isGuarded || isAttached(server);
+    if (passes) return emit.call(server, name, ...values);
     refuse(mesh, name, values[1] as Duplex);
     return true;
   };

@@ -79,7 +79,10 @@ function headDeadline(headMs: number, { clock, deadlines }: Time): Layer {
 }
 
 function idleDeadline(idleMs: number, time: Time): Layer {
-  return (next) => (request) => next(request).then((response) => watchIdle(request, response, idleMs, time));
+  // Of a pipe, and of what node:http itself reads, the mesh does not see the bytes: silence could not be told from traffic.
+  const isSeen = (request: MeshRequest, response: MeshResponse) => response.socket === undefined && request.context.carrier === null;
+  return (next) => (request) =>
+    next(request).then((response) => (isSeen(request, response) ? watchIdle(request, response, idleMs, time) : response));
 }
 
 /** One entry that looks, when it fires, whether anything has moved since: nothing is done for a chunk but to note the time. */
