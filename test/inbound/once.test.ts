@@ -350,3 +350,16 @@ test("what the middleware refuses blindly is let through again once a listener c
   attach(mesh, server);
   expect(await upgrade()).toBe("HTTP/1.1 101");
 });
+
+test("a middleware that is told its server stops a WebSocket that comes before any request", async () => {
+  const mesh = servingMesh({ layers: [denyAll] });
+  const app = express();
+  const server = createServer(app);
+  app.use(meshMiddleware(mesh, { server }));
+  let upgrades = 0;
+  server.on("upgrade", () => upgrades++);
+  const client = await rawClient(portOf(await start(server)));
+  client.write(get("/room", ["connection: upgrade", "upgrade: websocket"]));
+  expect(await client.ended()).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
+  expect([upgrades, mesh.problems.length]).toEqual([0, 1]);
+});

@@ -1,1 +1,1 @@
-export { type MeshMiddleware, meshMiddleware } from "./mesh-middleware.ts";
+export { type MeshMiddleware, type MeshMiddlewareOptions, meshMiddleware } from "./mesh-middleware.ts";

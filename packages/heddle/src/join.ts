@@ -1,6 +1,6 @@
 import type { Agent } from "node:http";
 import { type CallOptions, createMesh, type Duration, type Mesh, runDetached, runWithOptions } from "@heddle/core";
-import { type MeshMiddleware, meshMiddleware } from "@heddle/express-adapter";
+import { type MeshMiddleware, type MeshMiddlewareOptions, meshMiddleware } from "@heddle/express-adapter";
 import { type MeshPlugin, meshPlugin } from "@heddle/fastify-adapter";
 import {
   type Attachment,
@@ -63,7 +63,7 @@ export interface JoinedMesh<Names extends string = string>
   /** Puts the inbound stack before the listeners of a server that exists. */
   attach(server: Parameters<typeof attach>[1], options?: AttachOptions): Attachment;
   /** Express 5 middleware: gives `req.mesh`, and runs the inbound stack where no listener has. */
-  express(): MeshMiddleware;
+  express(options?: MeshMiddlewareOptions): MeshMiddleware;
   /** Fastify 5 plugin: gives `req.mesh`, and runs the inbound stack where no listener has. `await fastify.register(mesh.fastify())`. */
   fastify(): MeshPlugin;
   /** Servers that run the inbound stack before Fastify sees anything: `fastify({ serverFactory: mesh.serverFactory() })`. */
@@ -121,7 +121,7 @@ function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
     install: () => installMesh(mesh, dispatcher, agent),
     listen: (application, listenOptions) => listen(mesh, application, listenOptions),
     attach: (server, attachOptions) => attach(mesh, server, attachOptions),
-    express: () => meshMiddleware(mesh),
+    express: (middlewareOptions) => meshMiddleware(mesh, middlewareOptions),
     fastify: () => meshPlugin(mesh),
     serverFactory: (attachOptions) => serverFactory(mesh, attachOptions),
     closeOn: (signals, closeOptions) => closeOn(mesh, signals, closeOptions),
