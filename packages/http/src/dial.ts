@@ -1,4 +1,4 @@
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { connect, type LookupFunction, type NetConnectOpts, type Socket } from "node:net";
 
 /** Told the connected socket, or why there is none. */
 export type Dialled = (error: Error | null, socket: Socket | null) => void;
@@ -26,12 +26,17 @@ export function parseAddress(address: string): { readonly path: string } | { rea
   throw new TypeError(`address ${JSON.stringify(address)} must be host:port, [v6]:port or unix:/path`);
 }
 
-/** A dialler of one address. The timeout, asked for each connection, is exact, where undici's connector would be up to a second late. */
-export function dialer(address: string, connectTimeoutMs: () => number): Dial {
+/**
+ * A dialler of one address. The timeout, asked for each connection, is exact, where undici's connector would be up to a second late.
+ * A name with several addresses is tried at one after the other, whatever the process's default is. `lookup` default: `dns.lookup`.
+ */
+export function dialer(address: string, connectTimeoutMs: () => number, lookup?: LookupFunction): Dial {
   const streamOptions = { highWaterMark: READ_BUFFER_BYTES };
   const options: NetConnectOpts = {
     ...parseAddress(address),
     ...streamOptions,
+    ...(lookup && { lookup }),
+    autoSelectFamily: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,

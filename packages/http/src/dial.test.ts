@@ -1,0 +1,53 @@
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import { type AddressInfo, getDefaultAutoSelectFamily, setDefaultAutoSelectFamily } from "node:net";
+import undici from "undici";
+import { expect, onTestFinished, test } from "vitest";
+import { meshOf, serve } from "../test/front-doors.ts";
+import { type Dialled, dialer } from "./dial.ts";
+import { MeshDispatcher } from "./dispatcher.ts";
+
+const greet: RequestListener = (_request, response) => void response.end("hello");
+
+/** The port of a server on ::1; null where the machine has none. */
+async function serveOnV6(): Promise<number | null> {
+  const server = createServer(greet).listen(0, "::1");
+  const isThere = await once(server, "listening").then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return null;
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+test("serves an endpoint on [::1]", async ({ skip }) => {
+  const port = await serveOnV6();
+  if (port === null) return skip("no ::1 on this machine");
+  const mesh = await meshOf([`[::1]:${port}`]);
+  const { body } = await undici.request("http://reviews/", { dispatcher: new MeshDispatcher(mesh) });
+  expect(await body.text()).toBe("hello");
+});
+
+test("a name whose first address refuses is dialled at its second, whatever the process's default is", async () => {
+  const isDefault = getDefaultAutoSelectFamily();
+  setDefaultAutoSelectFamily(false);
+  onTestFinished(() => setDefaultAutoSelectFamily(isDefault));
+  const { address } = await serve(greet);
+  const found = [
+    { address: "::1", family: 6 },
+    { address: "127.0.0.1", family: 4 },
+  ];
+  const dial = dialer(
+    address.replace("127.0.0.1", "twofold.test"),
+    () => 1000,
+    (_name, options, done) => (options.all ? done(null, found) : done(null, "::1", 6)),
+  );
+  const [error, socket] = await new Promise<Parameters<Dialled>>((resolve) => void dial((...told) => resolve(told)));
+  expect(error).toBeNull();
+  expect(socket?.remoteAddress).toBe("127.0.0.1");
+  socket?.destroy();
+});
