@@ -12,7 +12,7 @@ import {
   PushBody,
   type Route,
 } from "@heddle/core";
-import { type AgentInternals, EndpointAgent } from "./endpoint-agent.ts";
+import { type AgentInternals, EndpointAgent, giveNoSocket } from "./endpoint-agent.ts";
 
 /** What the stack adds to a request on its way, and node:http's client is still told: it has not rendered its head. */
 const ADDED = ["traceparent", "tracestate", "baggage", "x-envoy-expected-rq-timeout-ms", "x-envoy-attempt-count"];
@@ -191,8 +191,7 @@ export class CarriedRequest implements Carrier, BodySource {
 export function giveUp(client: ClientRequest, reason: unknown): void {
   const error = reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
   client.destroy(error);
-  // What Node's own agent does where it finds no connection; the types leave the error out.
-  (client as unknown as { onSocket(socket: null, error: Error): void }).onSocket(null, error);
+  giveNoSocket(client, error);
 }
 
 function tellAdded(client: ClientRequest, headers: HeaderMap): void {

@@ -16,7 +16,10 @@ export interface AgentInternals {
 
 const base = Agent.prototype as unknown as AgentInternals;
 
-/** Node's own keep-alive agent, all of whose connections go to one endpoint. */
+/**
+ * Node's own keep-alive agent, all of whose connections go to one endpoint. At most `maxConnections` are open: Node counts a connection
+ * only once it is there, and a pipe not at all, so what `maxSockets` allows is less by those that are being dialled and by the pipes.
+ */
 export class EndpointAgent extends Agent {
   readonly #settings: ChannelSettings;
   readonly #dial: Dial;
@@ -37,16 +40,27 @@ export class EndpointAgent extends Agent {
   }
 
   override createConnection(_options: object, connected?: Connected): undefined {
+    this.maxSockets--;
     this.#dial((error, socket) => {
-      if (socket) this.#open.add(socket);
+      this.maxSockets++;
+      if (socket) {
+        this.#open.add(socket);
+        socket.once("agentRemove", () => this.#countPipe(socket));
+      }
       connected?.(error && this.#failure(error), socket as Duplex);
+      if (error) this.#dialForWaiting();
     });
   }
 
+  /** Called for a request that is not queued, and for the first in the queue where a connection was lost. */
   createSocket(request: ClientRequest, options: object, done: Connected): void {
+    const wasQueued = this.#queue.includes(request);
+    if (wasQueued && !this.#hasRoom()) return;
     base.createSocket.call(this, request, options, (error, socket) => {
-      if (!this.#dropped.has(request)) done(error, socket);
-      else if (!error) socket.emit("free");
+      if (!error && this.#dropped.has(request)) socket.emit("free");
+      else if (!error) done(null, socket);
+      // One that has left the queue was dropped, or is served on another connection.
+      else if (wasQueued ? this.#unqueue(request) : !this.#dropped.has(request)) done(error, socket);
     });
   }
 
@@ -57,9 +71,7 @@ export class EndpointAgent extends Agent {
   /** Forgets a request that has no connection yet: Node would tell it that it is over only when there is one. */
   drop(request: ClientRequest): void {
     this.#dropped.add(request);
-    const waiting = this.requests[this.getName()] as ClientRequest[] | undefined;
-    const index = waiting?.indexOf(request) ?? -1;
-    if (index >= 0) waiting?.splice(index, 1);
+    this.#unqueue(request);
   }
 
   /** Closes what nobody uses, now, and every other connection after its request. */
@@ -68,7 +80,45 @@ export class EndpointAgent extends Agent {
     for (const sockets of Object.values(this.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
+  /** Node forgets a connection that switched; it is one until it closes. */
+  #countPipe(socket: Duplex): void {
+    this.maxSockets--;
+    socket.once("close", () => {
+      this.maxSockets++;
+      this.#dialForWaiting();
+    });
+  }
+
+  get #queue(): ClientRequest[] {
+    return (this.requests[this.getName()] as ClientRequest[] | undefined) ?? [];
+  }
+
+  /** Whether it was there. Node takes an empty queue for one with a request in it. */
+  #unqueue(request: ClientRequest): boolean {
+    const queue = this.#queue;
+    const index = queue.indexOf(request);
+    if (index < 0) return false;
+    queue.splice(index, 1);
+    if (queue.length === 0) delete (this.requests as Record<string, unknown>)[this.getName()];
+    return true;
+  }
+
+  #hasRoom(): boolean {
+    const name = this.getName();
+    return (this.sockets[name]?.length ?? 0) + (this.freeSockets[name]?.length ?? 0) < this.maxSockets;
+  }
+
+  #dialForWaiting(): void {
+    const [next] = this.#queue;
+    if (next) this.createSocket(next, {}, (error, socket) => (error ? giveNoSocket(next, error) : void socket.emit("free")));
+  }
+
   #failure(error: Error): MeshError {
     return new MeshError("connect_failed", `could not connect to ${this.#settings.address}: ${error.message}`, { cause: error });
   }
+}
+
+/** What Node's own agent does where it finds no connection; the types leave the error out. */
+export function giveNoSocket(request: ClientRequest, error: Error): void {
+  (request as unknown as { onSocket(socket: null, error: Error): void }).onSocket(null, error);
 }

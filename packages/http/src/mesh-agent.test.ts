@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import http, { type ClientRequest, type IncomingMessage } from "node:http";
-import { createServer } from "node:net";
+import http, { type ClientRequest, type IncomingMessage, type Server } from "node:http";
+import { createServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { type Mesh, meshError, type Problem, runInScope } from "@heddle/core";
 import { expect, onTestFinished, test } from "vitest";
@@ -186,6 +186,59 @@ test("limits refuse what is over them", async () => {
   first.destroy();
 });
 
+/** The most connections that a server had open at once. */
+function peakOf(server: Server): () => number {
+  let open = 0;
+  let peak = 0;
+  server.on("connection", (socket) => {
+    peak = Math.max(peak, ++open);
+    socket.on("close", () => open--);
+  });
+  return () => peak;
+}
+
+test("maxConnections holds for requests of one moment, which wait their turn", async () => {
+  const { server, address } = await serve((_q, r) => void setTimeout(() => r.end("late"), 20));
+  const peak = peakOf(server);
+  for (const maxConnections of [1, 2]) {
+    const agent = agentOf(await meshOf([address], { limits: { maxConnections } }));
+    const answers = await Promise.all(Array.from({ length: 5 }, () => get("http://reviews/", { agent })));
+    expect(answers.map(({ body }) => body)).toEqual(Array(5).fill("late"));
+    expect(peak()).toBe(maxConnections);
+    server.closeAllConnections();
+  }
+});
+
+test("who waits for a connection gets another one where it closes or is refused", async () => {
+  const { server, address } = await serve((_q, r) => void r.writeHead(200, { connection: "close" }).end("closed"));
+  const peak = peakOf(server);
+  const limits = { maxConnections: 1 };
+  const closing = agentOf(await meshOf([address], { limits }));
+  const answers = await Promise.all(Array.from({ length: 3 }, () => get("http://reviews/", { agent: closing })));
+  expect(answers.map(({ body }) => body)).toEqual(["closed", "closed", "closed"]);
+  expect(peak()).toBe(1);
+  const mesh = await meshOf([await refusing()], { limits, outlier: "off" });
+  const agent = agentOf(mesh);
+  const failures = Array.from({ length: 3 }, () => get("http://reviews/", { agent }).catch((error: unknown) => meshError(error)?.code));
+  expect(await Promise.all(failures)).toEqual(["connect_failed", "connect_failed", "connect_failed"]);
+  expect(inFlight(mesh)).toBe(0);
+});
+
+test("a pipe is one of maxConnections until it closes", async () => {
+  const server = await servePipes();
+  const agent = agentOf(await meshOf([server.address], { limits: { maxConnections: 1 } }));
+  const open = () => http.get("http://reviews/room", { agent, headers: { connection: "upgrade", upgrade: "echo" } });
+  const [, first] = (await once(open(), "upgrade")) as [IncomingMessage, Socket];
+  const second = once(open(), "upgrade") as Promise<[IncomingMessage, Socket]>;
+  first.write("hello");
+  await once(first, "data");
+  expect(server.open()).toBe(1);
+  first.destroy();
+  const [message, socket] = await second;
+  expect(message.statusCode).toBe(101);
+  socket.destroy();
+});
+
 test("unclaimed hosts go through the agent that was global, unless egress is denied", async () => {
   const server = await serve((_q, r) => r.end("direct"));
   expect((await get(`http://${server.address}/`, { agent: agentOf(await meshOf([])) })).body).toBe("direct");
@@ -206,7 +259,7 @@ test("an upgrade hands over its connection, which counts until it closes", async
   const server = await servePipes();
   const mesh = await meshOf([server.address], { timeout: "100ms" });
   const request = http.get("http://reviews/room", { agent: agentOf(mesh), headers: { connection: "upgrade", upgrade: "echo" } });
-  const [message, socket] = (await once(request, "upgrade")) as [IncomingMessage, import("node:net").Socket];
+  const [message, socket] = (await once(request, "upgrade")) as [IncomingMessage, Socket];
   expect(message.statusCode).toBe(101);
   await new Promise((resolve) => setTimeout(resolve, 150));
   socket.write("hello");
