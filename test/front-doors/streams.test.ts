@@ -1,10 +1,13 @@
-import { Readable, Writable } from "node:stream";
+import { once } from "node:events";
+import http, { type IncomingMessage } from "node:http";
+import { type Duplex, Readable, Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import undici, { type Dispatcher } from "undici";
 import { expect, test } from "vitest";
-import { inFlight, join, pause, serve } from "./setup.ts";
+import { inFlight, join, pause, serve, serveEcho } from "./setup.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const TOTAL = 100 * MEBIBYTE;
@@ -177,4 +180,43 @@ test("server-sent events live past the total of `timeout: 1s`, by every door", a
     undici.request("http://reviews/", { dispatcher: mesh.dispatcher }).then(({ body }) => body.text()),
   ]);
   for (const text of texts) expect(text).toContain("data: 4");
+});
+
+/** Each quiet spell of what follows is a third of `idle`, and the whole is three times as long. */
+const IDLE = { timeout: { head: "1s", idle: "300ms" } };
+const SPELL_MS = 100;
+const SPELLS = 10;
+
+test("server-sent events that keep coming live past `timeout.idle` through node:http", async () => {
+  const server = await serve(async (_request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    for (let count = 0; count < SPELLS; count++) {
+      await pause(SPELL_MS);
+      response.write(`data: ${count}\n\n`);
+    }
+    response.end();
+  });
+  const mesh = await join([server.address], { reviews: IDLE });
+  const request = http.get("http://reviews/", { agent: mesh.agent() });
+  const [message] = (await once(request, "response")) as [IncomingMessage];
+  expect(await text(message)).toContain(`data: ${SPELLS - 1}`);
+  await expect.poll(() => inFlight(mesh)).toBe(0);
+});
+
+test("a pipe that keeps talking lives past `timeout.idle`, by dispatcher and by agent", async () => {
+  const server = await serveEcho();
+  const mesh = await join([server.address], { reviews: IDLE });
+  const { socket } = await undici.upgrade("http://reviews/", { dispatcher: mesh.dispatcher, protocol: "echo" });
+  const request = http.get("http://reviews/", { agent: mesh.agent(), headers: { connection: "upgrade", upgrade: "echo" } });
+  const [, agents] = (await once(request, "upgrade")) as [IncomingMessage, Duplex];
+  for (let count = 0; count < SPELLS; count++) {
+    await pause(SPELL_MS);
+    for (const pipe of [socket, agents]) {
+      const heard = once(pipe, "data");
+      pipe.write(`word ${count}`);
+      expect(String((await heard)[0])).toBe(`word ${count}`);
+    }
+  }
+  for (const pipe of [socket, agents]) pipe.destroy();
+  await expect.poll(() => inFlight(mesh)).toBe(0);
 });
