@@ -10,7 +10,7 @@ import { onTestFinished } from "vitest";
 export interface LoopbackServer {
   readonly address: string;
   readonly server: Server;
-  /** How many requests and upgrades came in. */
+  /** How many requests, upgrades and CONNECTs came in. */
   readonly requests: () => number;
 }
 
@@ -20,6 +20,7 @@ export async function serve(listener: RequestListener): Promise<LoopbackServer> 
   const sockets = new Set<Duplex>();
   server.on("request", () => requests++);
   server.on("upgrade", () => requests++);
+  server.on("connect", () => requests++);
   server.on("connection", (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));

@@ -1,10 +1,11 @@
 import http from "node:http";
+import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type HeaderMap, meshError, type Problem } from "@heddle/core";
 import { context, trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-node";
 import type { JoinedMesh } from "heddle";
-import undici, { Agent } from "undici";
+import undici, { Agent, type Dispatcher } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { inFlight, join, type LoopbackServer, pause, serve, serveEcho } from "./setup.ts";
 
@@ -74,14 +75,14 @@ const AGENT: Door = {
 };
 
 /** Resolves to the answer where the endpoint did not switch. The pipe is closed at once where it did. */
-const UPGRADE: Door = {
-  name: "upgrade",
+const pipe = (name: string, how: Pick<Dispatcher.DispatchOptions, "method" | "upgrade">): Door => ({
+  name,
   send: (mesh, path, headers = {}) =>
     new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let head = { status: 0, headers: {} as HeaderMap };
       mesh.dispatcher.dispatch(
-        { origin: "http://reviews", path, method: "GET", headers, upgrade: "echo" },
+        { origin: "http://reviews", path, headers, ...how },
         {
           onRequestStart() {},
           onRequestUpgrade(_controller, status, received, socket) {
@@ -97,9 +98,12 @@ const UPGRADE: Door = {
         },
       );
     }),
-};
+});
 
-const CLAIMED = [...WHOLE, AGENT, UPGRADE];
+const UPGRADE = pipe("upgrade", { method: "GET", upgrade: "echo" });
+const CONNECT = pipe("CONNECT", { method: "CONNECT" });
+
+const CLAIMED = [...WHOLE, AGENT, UPGRADE, CONNECT];
 const isWhole = (door: Door) => WHOLE.includes(door);
 
 /** Answers requests and upgrades with the next of these statuses, the last one for ever; 101 switches, null is silence. */
@@ -110,12 +114,14 @@ async function scripted(...statuses: (number | null)[]): Promise<LoopbackServer>
     const status = next();
     if (status !== null) response.writeHead(status === 101 ? 200 : status).end();
   });
-  served.server.on("upgrade", (_request, socket) => {
+  const pipes = (switched: string) => (_request: http.IncomingMessage, socket: Duplex) => {
     socket.on("error", () => {});
     const status = next();
-    if (status === 200 || status === 101) socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+    if (status === 200 || status === 101) socket.write(switched);
     else if (status !== null) socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
-  });
+  };
+  served.server.on("upgrade", pipes("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n"));
+  served.server.on("connect", pipes("HTTP/1.1 200 Connected\r\n\r\n"));
   return served;
 }
 
@@ -125,6 +131,7 @@ async function noting() {
   const served = await serveEcho();
   served.server.on("request", (request) => seen.push(request));
   served.server.on("upgrade", (request) => seen.push(request));
+  served.server.on("connect", (request) => seen.push(request));
   return { ...served, seen };
 }
 
@@ -191,7 +198,8 @@ test.each(CLAIMED)("$name: a deadline holds until the answer", async (door) => {
 test.each(CLAIMED)("$name: retries, but for node:http, which is reported once", async (door) => {
   const problems: Problem[] = [];
   const server = await scripted(503, 503, 200);
-  const mesh = await join([server.address], { problems, reviews: { retry: { on: [503], backoff: { base: 1, max: 1 } }, outlier: "off" } });
+  const retry = { on: [503], methods: ["GET", "CONNECT"], backoff: { base: 1, max: 1 } };
+  const mesh = await join([server.address], { problems, reviews: { retry, outlier: "off" } });
   expect((await door.send(mesh, "/")).status).toBe(door === AGENT ? 503 : good(door));
   expect(server.requests()).toBe(door === AGENT ? 1 : 3);
   await door.send(mesh, "/");

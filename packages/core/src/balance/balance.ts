@@ -145,8 +145,8 @@ function watchBody(
   });
   body.whenReleased(() => state.release(exchange));
   if (response.socket) {
-    // Its length says nothing about the server: what could be judged was the switch.
-    target.endpoints.record(state, { isFailure: false, startedAt: exchange.startedAt, now: headAt });
+    // Its length says nothing about the server: what can be judged is the head, which may also refuse a CONNECT.
+    target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: headAt });
     return;
   }
   body.guard(deadlines);
