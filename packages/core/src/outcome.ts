@@ -8,8 +8,8 @@ import { TransportFailure } from "./transport.ts";
 export type Verdict = "success" | "failure" | "neutral";
 
 /**
- * The one classifier of breaker, outlier detection and metrics: connect failure, reset, protocol error and timeouts are failures, and
- * of the answers those that the backend's `failure` names, 5xx unless it says otherwise.
+ * The one classifier of breaker, outlier detection and the failures that `inspect()` counts for an endpoint: connect failure, reset,
+ * protocol error and timeouts are failures, and of the answers those that the backend's `failure` names, 5xx unless it says otherwise.
  */
 export function verdictOf(attempt: Attempt): Verdict {
   switch (attempt.outcome) {

@@ -115,7 +115,7 @@ export const whenEmpty: ObjectKind = {
 export const failure: ObjectKind = {
   kind: "object",
   name: "FailureDocument",
-  doc: "Which answers count as failures, for breaker, outlier detection and metrics alike. Broken connections and timeouts always do.",
+  doc: "Which answers count as failures, for breaker, outlier detection and the failure count of each endpoint. Broken connections and timeouts always do.",
   keys: {
     statuses: {
       doc: "Answers with these.",
