@@ -51,3 +51,31 @@ test("a name whose first address refuses is dialled at its second, whatever the 
   expect(socket?.remoteAddress).toBe("127.0.0.1");
   socket?.destroy();
 });
+
+/** As a busy loop of the application does. */
+function blockEventLoop(ms: number): void {
+  const endsAt = performance.now() + ms;
+  while (performance.now() < endsAt);
+}
+
+test("a connection that stood before its timeout is taken, though the event loop was blocked until long after it", async () => {
+  const { address } = await serve(greet);
+  const dial = dialer(address, () => 50);
+  const dialled = new Promise<Parameters<Dialled>>((resolve) => void dial((...told) => resolve(told)));
+  blockEventLoop(400);
+  const [error, socket] = await dialled;
+  expect(error).toBeNull();
+  socket?.destroy();
+});
+
+test("a timeout that was noticed late still ends an attempt that does not come about", async () => {
+  const dial = dialer(
+    "silent.test:80",
+    () => 50,
+    () => {},
+  );
+  const dialled = new Promise<Parameters<Dialled>>((resolve) => void dial((...told) => resolve(told)));
+  blockEventLoop(400);
+  const [error] = await dialled;
+  expect(error?.message).toBe("no connection to silent.test:80 within 50 ms");
+});

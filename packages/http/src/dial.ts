@@ -1,4 +1,5 @@
 import { connect, type LookupFunction, type NetConnectOpts, type Socket } from "node:net";
+import { systemClock } from "@heddle/core";
 
 /** Told the connected socket, or why there is none. */
 export type Dialled = (error: Error | null, socket: Socket | null) => void;
@@ -10,6 +11,10 @@ const UNIX = "unix:";
 /** As large as undici's own: fewer wake-ups for large bodies. */
 const READ_BUFFER_BYTES = 64 * 1024;
 const TCP_KEEP_ALIVE_MS = 60_000;
+/** A timeout noticed so late was late because the event loop was blocked ... */
+const LATE_MS = 100;
+/** ... and then a connection may stand that has not been noticed either: timers run before sockets are looked at. */
+const GRACE_MS = 100;
 
 /** Where `host:port`, `[v6]:port` or `unix:/path` is. Throws TypeError for anything else. */
 export function parseAddress(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
@@ -44,14 +49,16 @@ export function dialer(address: string, connectTimeoutMs: () => number, lookup?:
   return (done) => {
     const socket = connect(options);
     const timeoutMs = connectTimeoutMs();
-    const onTimeout = () => socket.destroy(new ConnectTimeout(address, timeoutMs));
+    const lateAt = systemClock.now() + timeoutMs + LATE_MS;
+    const giveUp = () => socket.destroy(new ConnectTimeout(address, timeoutMs));
+    const onTimeout = () => (systemClock.now() > lateAt ? socket.setTimeout(GRACE_MS, giveUp) : giveUp());
     const onError = (error: Error) => {
       socket.off("connect", onConnect);
       done(error, null);
     };
     const onConnect = () => {
       socket.off("error", onError);
-      socket.off("timeout", onTimeout);
+      socket.off("timeout", onTimeout).off("timeout", giveUp);
       socket.setTimeout(0);
       done(null, socket);
     };
