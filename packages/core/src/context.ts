@@ -6,6 +6,7 @@ import type { Handler } from "./layer.ts";
 import type { MeshRequest, MeshResponse } from "./message.ts";
 import type { FailureConfig } from "./model/backend.ts";
 import type { Route } from "./model/route.ts";
+import type { Shortage } from "./shortage.ts";
 import type { Channel } from "./transport.ts";
 
 /** What a caller may set for one call. It narrows what the document allows, never widens it. */
@@ -60,6 +61,8 @@ export class Attempt {
   failure: FailureConfig | null = null;
   /** The decision came more than 100 ms late because the event loop was blocked: not held against the endpoint. */
   wasLate = false;
+  /** What this process lacked, where that is why no connection could be made: not held against the endpoint. */
+  shortage: Shortage | null = null;
 
   constructor(number: number, startedAt: number) {
     this.number = number;

@@ -45,6 +45,7 @@ export * from "./push-body.ts";
 export * from "./random.ts";
 export { type AttemptReport, CONTEXT, type Report, reportOf } from "./report.ts";
 export type { RequestInit } from "./request-start.ts";
+export { shortageWords } from "./shortage.ts";
 export type { Closing } from "./shutdown.ts";
 export type { AccessLogField, AccessLogOptions } from "./telemetry/access-log.ts";
 export type { LatencyCounts, OutcomeCounts } from "./telemetry/metrics.ts";

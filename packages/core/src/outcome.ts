@@ -1,10 +1,11 @@
 import type { Attempt, AttemptOutcome } from "./context.ts";
 import { MeshError } from "./errors.ts";
 import type { StatusPattern } from "./model/backend.ts";
+import { shortageWords } from "./shortage.ts";
 import type { TransportFailureKind } from "./transport.ts";
 import { TransportFailure } from "./transport.ts";
 
-/** What a finished try says about its endpoint and backend. `neutral`: nothing (the caller left, the mesh refused, our own event loop was late). */
+/** What a finished try says about its endpoint and backend. `neutral`: nothing (the caller left, the mesh refused, our own event loop was late, we ran out of something). */
 export type Verdict = "success" | "failure" | "neutral";
 
 /**
@@ -16,6 +17,7 @@ export function verdictOf(attempt: Attempt): Verdict {
     case "response":
       return isFailedAnswer(attempt) ? "failure" : "success";
     case "connect-failure":
+      return attempt.shortage === null ? "failure" : "neutral";
     case "refused-stream":
     case "reset":
     case "protocol-error":
@@ -95,5 +97,9 @@ const WORDS: Readonly<Record<TransportFailureKind, string>> = {
 /** Puts the endpoint into a transport's failure; every other error passes unchanged. */
 export function atEndpoint(error: unknown, what: string, address: string): unknown {
   if (!(error instanceof TransportFailure)) return error;
-  return new MeshError(CODES[error.kind], `${what}: ${WORDS[error.kind]} ${address}: ${error.message}`, { cause: error });
+  return new MeshError(
+    CODES[error.kind],
+    `${what}: ${WORDS[error.kind]} ${address}: ${error.message}${error.kind === "connect-failure" ? shortageWords(error) : ""}`,
+    { cause: error },
+  );
 }

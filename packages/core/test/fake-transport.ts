@@ -22,13 +22,13 @@ export function status(code: number, headers: HeaderMap = {}, body: string | nul
   };
 }
 
-export function fails(kind: TransportFailureKind, facts: { wasSent?: boolean; reusedConnection?: boolean } = {}): Answer {
+export function fails(kind: TransportFailureKind, facts: { wasSent?: boolean; reusedConnection?: boolean; code?: string } = {}): Answer {
   return ({ attempt }) => {
     if (attempt) {
       if (facts.wasSent ?? kind !== "connect-failure") attempt.wasSent = true;
       attempt.reusedConnection = facts.reusedConnection ?? false;
     }
-    throw new TransportFailure(kind, kind);
+    throw new TransportFailure(kind, kind, facts.code === undefined ? {} : { cause: Object.assign(new Error(facts.code), facts) });
   };
 }
 

@@ -1,6 +1,6 @@
 import { Agent, type AgentOptions, type ClientRequest } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ChannelSettings, MeshError } from "@heddle/core";
+import { type ChannelSettings, MeshError, shortageWords } from "@heddle/core";
 import type { Dial } from "./dial.ts";
 import type { OpenSockets } from "./open-sockets.ts";
 
@@ -114,7 +114,9 @@ export class EndpointAgent extends Agent {
   }
 
   #failure(error: Error): MeshError {
-    return new MeshError("connect_failed", `could not connect to ${this.#settings.address}: ${error.message}`, { cause: error });
+    return new MeshError("connect_failed", `could not connect to ${this.#settings.address}: ${error.message}${shortageWords(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -303,3 +303,29 @@ test("a retry that has failed at every ready endpoint takes an ejected one: a gu
   expect((await response).status).toBe(200);
   expect(request.context.attempts.map(({ endpoint }) => endpoint)).toEqual([left.address, ejected.address]);
 });
+
+test.each(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL", "EADDRINUSE"])(
+  "what this process lacks to connect (%s) ejects no endpoint",
+  async (code) => {
+    const stack = stackWith({ outlier: OUTLIER }, {}, ["a:1", "b:1"]);
+    for (const address of ["a:1", "b:1"]) stack.transport.script(address, fails("connect-failure", { code }));
+    for (let count = 0; count < 20; count++) {
+      await expect(stack.send().response).rejects.toMatchObject({
+        code: "connect_failed",
+        message: expect.stringContaining("which is not held against the endpoint"),
+      });
+    }
+    for (const endpoint of stateOf(stack).endpoints.all) expect(endpoint).toMatchObject({ status: "ready", failures: 0, inFlight: 0 });
+  },
+);
+
+test("a balancer turns from an endpoint to which no port is left, and not from all when descriptors are missing", async () => {
+  const penalised = async (code: string) => {
+    const stack = stackWith({ balancer: { policy: "peak-ewma" } });
+    stack.transport.script("a:1", fails("connect-failure", { code }));
+    await stack.send().response.catch(() => {});
+    return endpointOfStack(stack).isPenalised;
+  };
+  expect(await penalised("EADDRNOTAVAIL")).toBe(true);
+  expect(await penalised("EMFILE")).toBe(false);
+});

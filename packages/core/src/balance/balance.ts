@@ -8,6 +8,7 @@ import type { Handler } from "../layer.ts";
 import { type HeaderMap, headerValue, type MeshRequest, type MeshResponse, requestName } from "../message.ts";
 import { atEndpoint, outcomeOfError, verdictOf } from "../outcome.ts";
 import { reportOf } from "../report.ts";
+import { shortageOf } from "../shortage.ts";
 import type { Channel } from "../transport.ts";
 import type { Balancer } from "./balancer.ts";
 import type { EndpointSelection } from "./endpoint-filter.ts";
@@ -187,9 +188,11 @@ function settleFailure(
   const attempt = request.attempt as Attempt;
   attempt.elapsedMs = now - exchange.startedAt;
   attempt.outcome = outcomeOfError(error, request.cancel.isCancelled);
+  if (attempt.outcome === "connect-failure") attempt.shortage = shortageOf(error);
   if (verdictOf(attempt) === "failure") {
     target.balancer.failed?.(state, 0, now);
     target.endpoints.record(state, { isFailure: true, startedAt: exchange.startedAt, now });
-  } else target.balancer.cancelled?.(state, attempt.elapsedMs, now);
+  } else if (attempt.shortage === "ports") target.balancer.failed?.(state, 0, now);
+  else target.balancer.cancelled?.(state, attempt.elapsedMs, now);
   return atEndpoint(error, requestName(request), state.address);
 }

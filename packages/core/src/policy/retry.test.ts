@@ -26,13 +26,21 @@ interface Parts extends Partial<Omit<TryFacts, "attempt">> {
   readonly outcome?: AttemptOutcome;
   readonly status?: number;
   readonly wasSent?: boolean;
+  readonly shortage?: Attempt["shortage"];
   readonly reusedConnection?: boolean;
 }
 
 /** A GET whose one try ended as said, with nothing spent yet. Sent unless it says otherwise. */
-function factsOf({ outcome = "response", status = 0, wasSent = true, reusedConnection = false, ...rest }: Parts): TryFacts {
+function factsOf({
+  outcome = "response",
+  status = 0,
+  wasSent = true,
+  shortage = null,
+  reusedConnection = false,
+  ...rest
+}: Parts): TryFacts {
   const attempt = new Attempt(1, 0);
-  Object.assign(attempt, { outcome, status, wasSent, reusedConnection });
+  Object.assign(attempt, { outcome, status, wasSent, shortage, reusedConnection });
   return {
     attempt,
     method: "GET",
@@ -190,4 +198,14 @@ test("nothing unsafe is ever sent twice, for whatever reason a try failed", () =
     }),
     { numRuns: 3_000 },
   );
+});
+
+test("without descriptors or memory nothing is tried at once elsewhere, without a port to one endpoint it is", () => {
+  const unsent = { outcome: "connect-failure", wasSent: false } as const;
+  for (const shortage of ["descriptors", "memory"] as const) {
+    expect(decideRetry(null, factsOf({ ...unsent, shortage }))).toMatchObject({ kind: "stop" });
+    expect(decideRetry(retryOf({ on: ["connect-failure"] }), factsOf({ ...unsent, shortage }))).toMatchObject({ kind: "retry" });
+  }
+  for (const shortage of [null, "ports"] as const)
+    expect(decideRetry(null, factsOf({ ...unsent, shortage }))).toMatchObject({ kind: "transparent" });
 });

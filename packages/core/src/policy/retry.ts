@@ -57,11 +57,14 @@ function stop(why: string, isSpent = false): RetryDecision {
 /**
  * Nothing was sent, or a kept-alive connection died before a single response byte and the request is idempotent (RFC 9110 9.2.2).
  * At most one for each endpoint and three for each request, so that these cannot multiply either.
+ * What this process lacks, it lacks at once at every endpoint: trying the next would only hammer.
  */
 function transparentReason(config: RetryConfig | null, facts: TryFacts): string | null {
   const { attempt } = facts;
   if (facts.transparentRetries >= MAX_TRANSPARENT_RETRIES || facts.transparentRetriesHere >= 1) return null;
-  const neverProcessed = attempt.outcome === "refused-stream" || (attempt.outcome === "connect-failure" && !attempt.wasSent);
+  const isElsewhereToo = attempt.shortage !== null && attempt.shortage !== "ports";
+  const neverProcessed =
+    attempt.outcome === "refused-stream" || (attempt.outcome === "connect-failure" && !attempt.wasSent && !isElsewhereToo);
   if (neverProcessed && facts.isReplayable) return "repeated: nothing was sent";
   const wentStale = attempt.outcome === "reset" && attempt.reusedConnection;
   if (wentStale && facts.isReplayable && isSafe(config, facts)) return "repeated: a reused connection had died";
