@@ -26,6 +26,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #reply: Reply | null;
   #controller: Controller | null = null;
   #body: PushBody | null = null;
+  #headers: HeaderMap | null = null;
   /** Of an upgrade or CONNECT; undici has let go of it. */
   #pipe: Duplex | null = null;
   #bytesReadBefore = 0;
@@ -66,6 +67,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   onResponseStart(_controller: Controller, status: number, headers: HeaderMap): void {
     if (status < 200 || this.isOver) return;
     this.#body = new PushBody(this);
+    this.#headers = headers;
     this.#reply?.resolve({ status, headers, body: this.#body });
   }
 
@@ -93,8 +95,14 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   }
 
   onResponseEnd(_controller: Controller | null, trailers: HeaderMap | null): void {
+    const broken = this.wire?.socket?.errored ?? null;
     if (this.wire) this.wire.exchanges++;
     if (this.isOver) return;
+    // undici takes a reset for the end of a body that only the end of its connection ends; RFC 9112 8 calls that body incomplete.
+    if (broken !== null && this.#headers !== null && endsWithConnection(this.#headers)) {
+      this.#fail(this.failure(broken));
+      return;
+    }
     const body = this.#body;
     this.#finish();
     body?.end(trailers !== null && hasAny(trailers) ? trailers : null);
@@ -163,6 +171,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#reply = null;
     this.#controller = null;
     this.#body = null;
+    this.#headers = null;
     this.#pipe = null;
   }
 }
@@ -170,6 +179,10 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
 interface Reply {
   readonly resolve: (response: MeshResponse) => void;
   readonly reject: (error: unknown) => void;
+}
+
+function endsWithConnection(headers: HeaderMap): boolean {
+  return headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
 }
 
 function hasAny(headers: HeaderMap): boolean {
