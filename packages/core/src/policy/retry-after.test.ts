@@ -65,3 +65,14 @@ test("every HTTP date is read to the second", () => {
     }),
   );
 });
+
+test("two digits of a year mean the one that is less than 50 years ahead", () => {
+  const in2026 = (value: string) => retryAfterMs({ "retry-after": value }, Date.UTC(2026, 5, 15));
+  expect(in2026("Saturday, 01-Jan-50 00:00:00 GMT")).toBe(Date.UTC(2050, 0, 1) - Date.UTC(2026, 5, 15));
+  expect(in2026("Saturday, 01-Jan-77 00:00:00 GMT")).toBe(0);
+});
+
+test("a time of day that is none asks for nothing", () => {
+  const times = ["00000:00", "24:00:00", "08:60:00", "08:49:61", ":::::::", "00000000"];
+  for (const time of times) expect(asked(`Sun, 06 Nov 1994 ${time} GMT`), time).toBe(null);
+});
