@@ -69,3 +69,7 @@ test("reading never throws, and gives nothing or a duration in range", () => {
     }),
   );
 });
+
+test("fractions are read without a rounding error", () => {
+  expect(["1.001s", "0.29s", "9.102330833333h", "1m0.001s"].map(parseDuration)).toEqual([1_001, 290, 32_768_390.9999988, 60_001]);
+});

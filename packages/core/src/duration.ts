@@ -18,9 +18,15 @@ export function parseDuration(value: unknown): number | undefined {
     const unit = UNIT_MS[part[2] as string] as number;
     if (unit >= previousUnit) return undefined;
     previousUnit = unit;
-    total += Number(part[1]) * unit;
+    total += partMs(part[1] as string, unit);
   } while (PART.lastIndex < value.length);
   return total <= LONGEST_MS ? total : undefined;
+}
+
+/** Rounded once, at the end: 1.001 * 1_000 would be 1000.9999999999999. */
+function partMs(number: string, unit: number): number {
+  const [whole = "", fraction = ""] = number.split(".");
+  return (Number(whole + fraction) * unit) / 10 ** fraction.length;
 }
 
 /** For options given in code: the caller's mistake throws at once. */
