@@ -104,7 +104,8 @@ test("a route for a fraction of requests leaves the ones behind it possible", ()
 });
 
 test("what is not a URL of http is a TypeError", () => {
-  for (const url of ["reviews", "ftp://reviews/", ""]) expect(() => explained(snapshotOf(), { url }), url).toThrow(TypeError);
+  for (const url of ["reviews", "ftp://reviews/", "", "http://user@reviews/", "http://:secret@reviews/"])
+    expect(() => explained(snapshotOf(), { url }), url).toThrow(TypeError);
 });
 
 const segment = fc.constantFrom("a", "b", "c");

@@ -135,6 +135,8 @@ function requestOf(wanted: ExplainRequest, clock: Clock): { request: MeshRequest
   if (!URL.canParse(url)) throw new TypeError(`mesh.explain: url: ${JSON.stringify(url)} is not a URL`);
   const parsed = new URL(url);
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") throw new TypeError(`${url}: only http and https are explained`);
+  if (parsed.username !== "" || parsed.password !== "")
+    throw new TypeError(`mesh.explain: ${parsed.host}: a URL with credentials is not taken; set the authorization header`);
   const lower = copyHeaders({});
   const fields = Symbol.iterator in headers ? headers : Object.entries(headers);
   for (const [name, value] of fields) lower[name.toLowerCase()] = typeof value === "string" ? value : [...value];
@@ -142,7 +144,7 @@ function requestOf(wanted: ExplainRequest, clock: Clock): { request: MeshRequest
   delete lower.host;
   const request = startOutbound(
     {
-      method,
+      method: method.toUpperCase(),
       scheme: parsed.protocol === "https:" ? "https" : "http",
       authority,
       path: parsed.pathname + parsed.search,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { UsageError } from "./command.ts";
+import { parseHeaderLines } from "./header-lines.ts";
 
 /** What one command line asks for. */
 export interface CurlRequest {
@@ -33,8 +34,9 @@ export function parseCurl(args: readonly string[]): CurlRequest {
   const url = rest.pop();
   const method = rest.pop() ?? values.request ?? (values.data === undefined ? "GET" : "POST");
   if (url === undefined || rest.length > 0) throw new UsageError("give a URL, and optionally a method before it");
-  if (!URL.canParse(url) || !/^https?:/.test(url)) throw new UsageError(`${JSON.stringify(url)} is not an http:// or https:// URL`);
-  const headers = parseHeaders(values.header ?? []);
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new UsageError(`${JSON.stringify(url)} is not an http:// or https:// URL`);
+  const headers = parseHeaderLines(values.header ?? []);
   if (values.data !== undefined) headers["content-type"] ??= "application/json";
   return {
     url,
@@ -46,19 +48,6 @@ export function parseCurl(args: readonly string[]): CurlRequest {
     showsHead: values.include === true,
     isJson: values.json === true,
   };
-}
-
-function parseHeaders(lines: readonly string[]): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {};
-  for (const line of lines) {
-    const colon = line.indexOf(":");
-    if (colon <= 0) throw new UsageError(`-H ${JSON.stringify(line)}: expected "name: value"`);
-    const name = line.slice(0, colon).trim().toLowerCase();
-    const value = line.slice(colon + 1).trim();
-    const before = headers[name];
-    headers[name] = before === undefined ? value : [before, value].flat();
-  }
-  return headers;
 }
 
 const STDIN = 0;

@@ -8,6 +8,7 @@ import {
   type Transport,
 } from "@heddle/core";
 import { type Command, EXIT, UsageError } from "./command.ts";
+import { type HeaderLines, parseHeaderLines } from "./header-lines.ts";
 import { readDocument } from "./read-document.ts";
 
 export const explain: Command = {
@@ -24,13 +25,17 @@ export const explain: Command = {
     const url = rest.pop();
     const method = rest.pop() ?? "GET";
     if (file === undefined || url === undefined || rest.length > 0) throw new UsageError("give a document, optionally a method, and a URL");
-    if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(url)} is not a URL`);
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+      throw new UsageError(`${JSON.stringify(url)} is not an http:// or https:// URL`);
+    if (new URL(url).username !== "" || new URL(url).password !== "")
+      throw new UsageError("a URL with credentials is not taken; set the authorization header");
+    const headers = parseHeaderLines(values.header ?? []);
     const { snapshot, problems } = readDocument(file);
     if (snapshot === null) {
       for (const { where, message, severity } of problems) err.write(`${severity}: ${where}: ${message}\n`);
       return EXIT.failed;
     }
-    const explanation = await explainWith(snapshot, { method, url, headers: parseHeaders(values.header ?? []) });
+    const explanation = await explainWith(snapshot, { method, url, headers });
     out.write(values.json ? `${JSON.stringify(explanation)}\n` : asText(explanation, `${method} ${url}`));
     return EXIT.ok;
   },
@@ -43,10 +48,7 @@ const NO_TRANSPORT: Transport = {
   },
 };
 
-async function explainWith(
-  snapshot: MeshSnapshot,
-  request: { method: string; url: string; headers: Record<string, string> },
-): Promise<Explanation> {
+async function explainWith(snapshot: MeshSnapshot, request: { method: string; url: string; headers: HeaderLines }): Promise<Explanation> {
   const source = {
     name: "document",
     watch(sink: { update(snapshot: MeshSnapshot): void }) {
@@ -56,16 +58,6 @@ async function explainWith(
   };
   await using mesh = createMesh({ config: source, transport: NO_TRANSPORT });
   return mesh.explain(request);
-}
-
-function parseHeaders(lines: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const line of lines) {
-    const colon = line.indexOf(":");
-    if (colon <= 0) throw new UsageError(`-H ${JSON.stringify(line)}: expected "name: value"`);
-    headers[line.slice(0, colon).trim()] = line.slice(colon + 1).trim();
-  }
-  return headers;
 }
 
 function asText({ virtualHost, egress, routes, alternatives }: Explanation, what: string): string {

@@ -77,6 +77,18 @@ test("explain says route by route what happens and why, and what it cannot know"
   expect(JSON.parse((await heddle("explain", "--json", path, "http://reviews/")).out)).toMatchObject({ decision: { kind: "no-route" } });
 });
 
+test("explain sees headers by any name, all fields of one name, and methods in any case", async () => {
+  const text = `apiVersion: heddle/v1
+services:
+  reviews:
+    routes:
+      - { name: odd, match: { headers: { __proto__: { exact: a }, constructor: { exact: "b,c" } }, methods: [PUT] } }
+`;
+  const path = file("odd.yaml", text);
+  const asked = ["put", "http://reviews/", "-H", "__proto__: a", "-H", "constructor: b", "-H", "Constructor: c"];
+  expect((await heddle("explain", path, ...asked)).out).toContain("route odd taken");
+});
+
 test("explain of a document with mistakes ends with 1 and prints them", async () => {
   const { code, err } = await heddle("explain", file("broken.yaml", "services: 1\n"), "http://reviews/");
   expect(code).toBe(1);
@@ -89,7 +101,10 @@ test.each([
   [["validate", "--jsn", "x.yaml"], /jsn/],
   [["validate", "nowhere.yaml"], /nowhere\.yaml cannot be read/],
   [["explain", "x.yaml"], /give a document/],
-  [["explain", "x.yaml", "not a url"], /is not a URL/],
+  [["explain", "x.yaml", "not a url"], /is not an http:\/\/ or https:\/\/ URL/],
+  [["explain", "x.yaml", "mailto:reviews"], /is not an http:\/\/ or https:\/\/ URL/],
+  [["explain", "x.yaml", "http://user:secret@reviews/"], /credentials/],
+  [["explain", "x.yaml", "http://reviews/", "-H", " : x"], /expected "name: value"/],
 ])("a wrong command line ends with 2 and says what is wrong (%j)", async (argv, expected) => {
   const { code, err } = await heddle(...argv);
   expect(code).toBe(2);
