@@ -13,7 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
-    exclude: ["test/interop/**", "**/node_modules/**"],
+    exclude: ["test/interop/**", "test/leaks/**", "**/node_modules/**"],
     // A process for each file: sockets, AsyncLocalStorage and undici's global dispatcher stay apart.
     pool: "forks",
     isolate: true,

@@ -1,7 +1,7 @@
 import type { Violation } from "./source-file.ts";
 
 const NO_SINGLE_JOB = ["util", "utils", "helper", "helpers", "common", "misc", "manager", "base"];
-const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|interop|config|d))*\.m?ts$/;
+const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|interop|leaks|config|d))*\.m?ts$/;
 
 /** A file or folder whose best name is one of these has no single job. TypeScript files are named in kebab-case. */
 export function checkNames(paths: readonly string[]): readonly Violation[] {
