@@ -56,6 +56,22 @@ test("says how late it ran after the event loop was blocked", () => {
   expect(late).toEqual([250, 0]);
 });
 
+test("what sets itself again from its callback costs one timer, and none after close", () => {
+  const clock = virtualClock();
+  const deadlines = new Deadlines(clock);
+  const calls: number[] = [];
+  const again = () => {
+    calls.push(clock.now());
+    deadlines.add(10, again);
+  };
+  deadlines.add(10, again);
+  for (let round = 0; round < 5; round++) clock.tick(10);
+  expect(calls).toEqual([10, 20, 30, 40, 50]);
+  expect(clock.pendingTimers).toBe(1);
+  deadlines.close();
+  expect(clock.pendingTimers).toBe(0);
+});
+
 test("one duration needs one timer, and none is left once everything has expired", () => {
   const clock = virtualClock();
   const deadlines = new Deadlines(clock);

@@ -77,15 +77,19 @@ export class Deadlines {
   }
 
   #expire(queue: Queue): void {
-    queue.timer = null;
     const now = this.#clock.now();
-    // Node's timers may run up to 1 ms early.
-    for (let entry = queue.first; entry && entry.atMs <= now + 1; entry = queue.first) {
-      const callback = entry.callback;
-      this.remove(entry);
-      callback?.(Math.max(0, now - entry.atMs));
+    try {
+      // Its timer counts as set until the end: one that a callback's own entry set would be forgotten here, and outlive `close`.
+      // Node's timers may run up to 1 ms early.
+      for (let entry = queue.first; entry && entry.atMs <= now + 1; entry = queue.first) {
+        const callback = entry.callback;
+        this.remove(entry);
+        callback?.(Math.max(0, now - entry.atMs));
+      }
+    } finally {
+      queue.timer = null;
+      if (queue.first) this.#arm(queue, Math.max(1, queue.first.atMs - now));
+      else this.#queues.delete(queue.durationMs);
     }
-    if (queue.first) this.#arm(queue, Math.max(1, queue.first.atMs - now));
-    else this.#queues.delete(queue.durationMs);
   }
 }
