@@ -9,7 +9,6 @@ import {
   ATTEMPT_COUNT_HEADER,
   copyHeaders,
   derive,
-  type HeaderMap,
   headerValue,
   type MeshRequest,
   type MeshResponse,
@@ -32,6 +31,11 @@ export interface AttemptsDependencies {
   readonly waits: Waits;
 }
 
+/** A request that is a try: its headers are its own, and what stands beneath may write to them. */
+interface Try extends MeshRequest {
+  readonly attempt: Attempt;
+}
+
 /**
  * The one driver of tries. After each try it asks the retry policy; budget, backoff, replay and the record of attempts are its own.
  * The commit point is the response head: what is returned from here is never tried again.
@@ -43,36 +47,57 @@ export function attempts(config: RetryConfig | "off" | null, budget: RetryBudget
     const now = clock.now();
     budget.deposit(now);
     if (config === "off" || request.context.options.retry === false) return onlyTry(next, request, now);
-    return new Tries(request, config, budget, dependencies).run(next, now);
+    const replay = replayOf(request.body);
+    const first = beginTry(request, replay.next(), now);
+    const again = (response: MeshResponse | null, failure: unknown) =>
+      new Tries(request, config, budget, replay, dependencies).after(first, response, failure, next);
+    return next(first).then(
+      (response) => (isPlainSuccess(response) ? committed(response, replay) : again(response, null)),
+      (failure: unknown) => again(null, failure),
+    );
   };
 }
 
 function onlyTry(next: Handler, request: MeshRequest, now: number): Promise<MeshResponse> {
-  const { attempt, headers } = beginTry(request, now);
-  return next(derive(request, { attempt, headers })).catch((error: unknown) => {
-    if (attempt.outcome === "pending") attempt.outcome = outcomeOfError(error, request.cancel.isCancelled);
+  const only = beginTry(request, request.body, now);
+  return next(only).catch((error: unknown) => {
+    noteFailure(only, error);
     throw error;
   });
 }
 
 /** A new entry in the request's record, and the headers that tell the receiver which try this is and how long it has. */
-function beginTry(request: MeshRequest, now: number): { attempt: Attempt; headers: HeaderMap } {
+function beginTry(request: MeshRequest, body: RequestBody, now: number): Try {
   const { context } = request;
   const attempt = new Attempt(context.attempts.length + 1, now);
   attempt.backend = context.backend;
   context.attempts.push(attempt);
+  const headers = copyHeaders(request.headers);
   // What a retry causes further down is part of that retry: told on, so that tries do not multiply hop by hop.
   const count = attempt.number + (context.scope?.isRetry ? 1 : 0);
-  if (count === 1 && context.deadlineAt === Number.POSITIVE_INFINITY) return { attempt, headers: request.headers };
-  const headers = copyHeaders(request.headers);
   if (count > 1) headers[ATTEMPT_COUNT_HEADER] = String(count);
   if (context.deadlineAt !== Number.POSITIVE_INFINITY) {
-    headers["x-envoy-expected-rq-timeout-ms"] = String(Math.max(1, Math.floor(context.deadlineAt - attempt.startedAt)));
+    headers["x-envoy-expected-rq-timeout-ms"] = String(Math.max(1, Math.floor(context.deadlineAt - now)));
   }
-  return { attempt, headers };
+  return derive(request, { attempt, headers, body }) as Try;
 }
 
-/** The tries of one request. */
+/** Where nothing beneath has said how the try ended. */
+function noteFailure({ attempt, cancel }: Try, error: unknown): void {
+  if (attempt.outcome === "pending") attempt.outcome = outcomeOfError(error, cancel.isCancelled);
+}
+
+/** No retry condition can match these, so the policy need not be asked. */
+function isPlainSuccess(response: MeshResponse): boolean {
+  return response.status < 400;
+}
+
+function committed(response: MeshResponse, replay: Replay): MeshResponse {
+  if (replay.needsClosing) response.body.whenEnd(() => replay.close());
+  return response;
+}
+
+/** The tries of one request after its first, which did not plainly succeed. */
 class Tries {
   readonly #request: MeshRequest;
   readonly #config: RetryConfig | null;
@@ -80,45 +105,43 @@ class Tries {
   readonly #dependencies: AttemptsDependencies;
   readonly #replay: Replay;
   /** Of the next try. Taken as soon as there will be one: what the try before goes on reading must not use it up. */
-  #body: RequestBody;
+  #body: RequestBody = null;
   #retries = 0;
   #transparent: string[] | null = null;
 
-  constructor(request: MeshRequest, config: RetryConfig | null, budget: RetryBudget, dependencies: AttemptsDependencies) {
+  constructor(request: MeshRequest, config: RetryConfig | null, budget: RetryBudget, replay: Replay, dependencies: AttemptsDependencies) {
     this.#request = request;
     this.#config = config;
     this.#budget = budget;
+    this.#replay = replay;
     this.#dependencies = dependencies;
-    this.#replay = replayOf(request.body);
-    this.#body = this.#replay.next();
   }
 
-  async run(next: (request: MeshRequest) => Promise<MeshResponse>, startedAt: number): Promise<MeshResponse> {
-    for (let now = startedAt; ; now = this.#dependencies.clock.now()) {
-      const { attempt, headers } = beginTry(this.#request, now);
-      const tried = derive(this.#request, { attempt, headers, body: this.#body });
-      let response: MeshResponse | null = null;
-      let failure: unknown = null;
+  /** What becomes of the request after this try: its answer or its failure, or those of a later one. */
+  async after(first: Try, answer: MeshResponse | null, error: unknown, next: Handler): Promise<MeshResponse> {
+    let tried = first;
+    let response = answer;
+    let failure = error;
+    for (;;) {
+      if (response === null) noteFailure(tried, failure);
+      else if (isPlainSuccess(response)) return this.#commit(response);
+      if (!(await this.#again(tried.attempt, response))) break;
+      tried = beginTry(this.#request, this.#body, this.#dependencies.clock.now());
+      response = null;
       try {
         response = await next(tried);
-        if (isPlainSuccess(response)) return this.#commit(response);
       } catch (error) {
         failure = error;
-        if (attempt.outcome === "pending") attempt.outcome = outcomeOfError(error, this.#request.cancel.isCancelled);
-      }
-      const again = await this.#again(attempt, response);
-      if (!again) {
-        if (response) return this.#commit(response);
-        this.#over();
-        throw failure;
       }
     }
+    if (response !== null) return this.#commit(response);
+    this.#over();
+    throw failure;
   }
 
   #commit(response: MeshResponse): MeshResponse {
     if (this.#retries > 0) this.#dependencies.waits.end(this.#request.context.cancel);
-    response.body.whenEnd(() => this.#replay.close());
-    return response;
+    return committed(response, this.#replay);
   }
 
   #over(): void {
@@ -186,9 +209,4 @@ class Tries {
     const { baseMs, maxMs } = (this.#config as RetryConfig).backoff;
     return Math.max(atLeastMs, backoffMs(this.#retries + 1, baseMs, maxMs, this.#dependencies.random));
   }
-}
-
-/** No retry condition can match these, so the policy need not be asked. */
-function isPlainSuccess(response: MeshResponse): boolean {
-  return response.status < 400;
 }

@@ -14,13 +14,28 @@ export interface Replay {
   readonly isReplayable: boolean;
   /** There will be no further try: gives a source that was not read to its end back to its owner. */
   close(): void;
+  /** Not of a body that can be sent again as it is. */
+  readonly needsClosing: boolean;
 }
 
 export function replayOf(body: RequestBody): Replay {
-  if (body === null || typeof body === "string" || body instanceof Uint8Array) {
-    return { next: () => body, isReplayable: true, close() {} };
+  return body === null || typeof body === "string" || body instanceof Uint8Array ? new ValueReplay(body) : new StreamReplay(body);
+}
+
+class ValueReplay implements Replay {
+  readonly isReplayable = true;
+  readonly needsClosing = false;
+  readonly #body: null | string | Uint8Array;
+
+  constructor(body: null | string | Uint8Array) {
+    this.#body = body;
   }
-  return new StreamReplay(body);
+
+  next(): RequestBody {
+    return this.#body;
+  }
+
+  close(): void {}
 }
 
 /**
@@ -38,6 +53,7 @@ class StreamReplay implements Replay {
   #failure: { readonly error: unknown } | null = null;
   #try = 0;
   isReplayable = true;
+  readonly needsClosing = true;
 
   constructor(source: AsyncIterable<Chunk>) {
     this.#source = source;

@@ -66,13 +66,13 @@ interface RouteCells {
 /** Plain counters, made to cost four map look-ups a request. `warn` is told once if they are full. */
 export function createMetrics(clock: Clock, warn: (message: string) => void): Metrics {
   const tables = { outbound: new CellTable("outbound"), inbound: new CellTable("inbound"), resource: new CellTable("resource") };
+  const hasRoom = () => Object.values(tables).reduce((sum, { cells }) => sum + cells.length, 0) < MAX_CELLS;
   let warned = false;
   const count = (direction: Direction, request: MeshRequest, response: MeshResponse | null, failure: unknown) => {
     const { context } = request;
     const { attempts } = context;
     const endpoint = attempts[attempts.length - 1]?.endpoint ?? "";
     const table = tables[direction];
-    const hasRoom = Object.values(tables).reduce((sum, { cells }) => sum + cells.length, 0) < MAX_CELLS;
     const cell = table.cell(context.service, context.route, endpoint, outcomeOf(direction, request, response, failure), hasRoom);
     if (cell === table.other && !warned) {
       warned = true;
@@ -112,10 +112,10 @@ class CellTable {
   }
 
   /** Nested maps rather than one joined key: nothing is allocated for a combination that is known. */
-  cell(service: string, route: string, endpoint: string, outcome: Outcome, hasRoom: boolean): Cell {
+  cell(service: string, route: string, endpoint: string, outcome: Outcome, hasRoom: () => boolean): Cell {
     const known = this.#services.get(service)?.get(route)?.endpoints.get(endpoint)?.get(outcome);
     if (known) return known;
-    return hasRoom ? this.#add(service, route, endpoint, outcome) : this.other;
+    return hasRoom() ? this.#add(service, route, endpoint, outcome) : this.other;
   }
 
   counts(): OutcomeCounts[] {

@@ -23,35 +23,38 @@ export function spanName(method: string): string {
 }
 
 /** What samplers may look at, of a request going out. */
-export function clientAttributes(request: MeshRequest): Attributes {
-  const { host, port } = splitAddress(request.authority);
+export function clientAttributes({ method, scheme, authority, path, context, attempt }: MeshRequest): Attributes {
+  const { host, port } = splitAddress(authority);
+  const isKnown = KNOWN_METHODS.has(method);
   const attributes: Attributes = {
-    "server.address": request.context.service || host,
-    "server.port": port ?? defaultPort(request.scheme),
-    "url.full": `${request.scheme}://${request.authority}${withoutSecrets(request.path)}`,
+    "http.request.method": isKnown ? method : "_OTHER",
+    "server.address": context.service || host,
+    "server.port": port ?? defaultPort(scheme),
+    "url.full": `${scheme}://${authority}${withoutSecrets(path)}`,
   };
-  setMethod(attributes, request.method);
-  const attempt = request.attempt;
+  if (!isKnown) attributes["http.request.method_original"] = method;
   if (attempt && attempt.number > 1) attributes["http.request.resend_count"] = attempt.number - 1;
   return attributes;
 }
 
 /** What samplers may look at, of a request coming in. */
-export function serverAttributes(request: MeshRequest): Attributes {
-  const { host, port } = splitAddress(request.authority);
-  const path = withoutSecrets(request.path);
-  const query = path.indexOf("?");
+export function serverAttributes({ method, scheme, authority, path, headers, context }: MeshRequest): Attributes {
+  const { host, port } = splitAddress(authority);
+  const shown = withoutSecrets(path);
+  const query = shown.indexOf("?");
+  const isKnown = KNOWN_METHODS.has(method);
   const attributes: Attributes = {
-    "url.scheme": request.scheme,
-    "url.path": query === -1 ? path : path.slice(0, query),
+    "http.request.method": isKnown ? method : "_OTHER",
+    "url.scheme": scheme,
+    "url.path": query === -1 ? shown : shown.slice(0, query),
     "server.address": host,
-    "server.port": port ?? defaultPort(request.scheme),
+    "server.port": port ?? defaultPort(scheme),
   };
-  setMethod(attributes, request.method);
-  if (query !== -1 && query + 1 < path.length) attributes["url.query"] = path.slice(query + 1);
-  const userAgent = headerValue(request.headers, "user-agent");
+  if (!isKnown) attributes["http.request.method_original"] = method;
+  if (query !== -1 && query + 1 < shown.length) attributes["url.query"] = shown.slice(query + 1);
+  const userAgent = headerValue(headers, "user-agent");
   if (userAgent !== undefined) attributes["user_agent.original"] = userAgent;
-  if (request.context.peer !== "") attributes["client.address"] = splitAddress(request.context.peer).host;
+  if (context.peer !== "") attributes["client.address"] = splitAddress(context.peer).host;
   return attributes;
 }
 
@@ -60,14 +63,6 @@ export function peerAttributes(endpoint: string): Attributes {
   if (endpoint.startsWith("unix:")) return { "network.transport": "unix", "network.peer.address": endpoint.slice("unix:".length) };
   const { host, port } = splitAddress(endpoint);
   return port === undefined ? { "network.peer.address": host } : { "network.peer.address": host, "network.peer.port": port };
-}
-
-function setMethod(attributes: Attributes, method: string): void {
-  if (KNOWN_METHODS.has(method)) attributes["http.request.method"] = method;
-  else {
-    attributes["http.request.method"] = "_OTHER";
-    attributes["http.request.method_original"] = method;
-  }
 }
 
 function withoutSecrets(path: string): string {

@@ -33,14 +33,24 @@ export interface TracingDeps {
 export function clientSpan(deps: TracingDeps): Layer {
   const lookup = tracerLookup();
   const guard = guarded(deps);
+  const fields = new WrittenFields();
   return (next) => (request) => {
     const tracer = lookup();
     if (tracer === null) return next(carried(request));
-    const span = guard(() => startClientSpan(tracer, request));
-    if (!span) return next(carried(request));
-    const reply = next(guard(() => injected(request, span)) ?? carried(request));
-    if (!span.isRecording()) return reply;
-    return whenOver(reply, (response, failure) => guard(() => endClientSpan(span, request, response, failure)));
+    let span: Span | null = null;
+    let told: MeshRequest | null = null;
+    // The body of `guard`, written out: two closures a request are worth saving.
+    try {
+      const active = context.active();
+      span = startClientSpan(tracer, request, active);
+      if (span !== null) told = injected(request, trace.setSpan(active, span), fields);
+    } catch (error) {
+      guard.threw(error);
+    }
+    const reply = next(told ?? carried(request));
+    if (span === null || !span.isRecording()) return reply;
+    const recorded = span;
+    return whenOver(reply, (response, failure) => guard.run(() => endClientSpan(recorded, request, response, failure)));
   };
 }
 
@@ -53,26 +63,37 @@ export function serverSpan(deps: TracingDeps): Layer {
   const guard = guarded(deps);
   return (next) => (request) => {
     const tracer = lookup();
-    const around = tracer && guard(() => startServerSpan(tracer, request));
+    const around = tracer && guard.run(() => startServerSpan(tracer, request));
     if (!around) return next(request);
     const { span, inside } = around;
     const reply = context.with<[MeshRequest], Handler>(inside, next, undefined, request);
     if (!span.isRecording()) return reply;
-    return whenOver(reply, (response, failure) => guard(() => endServerSpan(span, request, response, failure)));
+    return whenOver(reply, (response, failure) => guard.run(() => endServerSpan(span, request, response, failure)));
   };
 }
 
+interface Guard {
+  run<T>(work: () => T): T | null;
+  threw(error: unknown): void;
+}
+
 /** The SDK runs code of the application's choice (samplers, processors, propagators): what it throws must not reach the request. */
-function guarded(deps: TracingDeps): <T>(run: () => T) => T | null {
+function guarded(deps: TracingDeps): Guard {
   let warned = false;
-  return (run) => {
-    try {
-      return run();
-    } catch (error) {
-      if (!warned) deps.warn(`tracing: the OpenTelemetry SDK threw; requests go on without spans: ${String(error)}`);
-      warned = true;
-      return null;
-    }
+  const threw = (error: unknown) => {
+    if (!warned) deps.warn(`tracing: the OpenTelemetry SDK threw; requests go on without spans: ${String(error)}`);
+    warned = true;
+  };
+  return {
+    threw,
+    run(work) {
+      try {
+        return work();
+      } catch (error) {
+        threw(error);
+        return null;
+      }
+    },
   };
 }
 
@@ -83,11 +104,11 @@ function carried(request: MeshRequest): MeshRequest {
 }
 
 /** Null where the SDK makes no trace of this call (a no-op provider, or tracing is suppressed). */
-function startClientSpan(tracer: Tracer, request: MeshRequest): Span | null {
+function startClientSpan(tracer: Tracer, request: MeshRequest, active: Context): Span | null {
   const span = tracer.startSpan(
     spanName(request.method),
     { kind: SpanKind.CLIENT, attributes: clientAttributes(request) },
-    parentOf(context.active(), request.context.scope?.trace ?? null),
+    parentOf(active, request.context.scope?.trace ?? null),
   );
   return isInTrace(span, request) ? span : null;
 }
@@ -113,34 +134,41 @@ function isInTrace(span: Span, request: MeshRequest): boolean {
   return true;
 }
 
-/** Null where the application's propagators write nothing. */
-function injected(request: MeshRequest, span: Span): MeshRequest | null {
-  const injection: Injection = { original: request.headers, headers: null, hasTraceparent: false, hasTracestate: false };
-  propagation.inject(trace.setSpan(context.active(), span), injection, INJECTION_SETTER);
-  const { headers, hasTraceparent, hasTracestate } = injection;
-  if (headers === null) return null;
+/**
+ * The request with what the application's propagators write; null if that is nothing. A try has headers of its own, which can be
+ * written to.
+ */
+function injected(request: MeshRequest, spanned: Context, fields: WrittenFields): MeshRequest | null {
+  const isOwn = request.attempt !== null;
+  const headers = isOwn ? request.headers : copyHeaders(request.headers);
+  fields.reset();
+  propagation.inject(spanned, headers, fields);
+  if (!fields.hasAny) return null;
   // A tracestate belongs to the traceparent it came with.
-  if (hasTraceparent && !hasTracestate && headers.tracestate !== undefined) delete headers.tracestate;
-  return derive(request, { headers });
+  if (fields.hasTraceparent && !fields.hasTracestate && headers.tracestate !== undefined) delete headers.tracestate;
+  return isOwn ? request : derive(request, { headers });
 }
 
-/** Where propagators write: a copy of the headers, made when the first field comes. */
-interface Injection {
-  readonly original: HeaderMap;
-  headers: HeaderMap | null;
-  hasTraceparent: boolean;
-  hasTracestate: boolean;
-}
+/** Where propagators write, and what they have written since the last reset. Injection is synchronous: one serves all requests. */
+class WrittenFields implements TextMapSetter<HeaderMap> {
+  hasAny = false;
+  hasTraceparent = false;
+  hasTracestate = false;
 
-const INJECTION_SETTER: TextMapSetter<Injection> = {
-  set(injection, name, value) {
-    injection.headers ??= copyHeaders(injection.original);
+  reset(): void {
+    this.hasAny = false;
+    this.hasTraceparent = false;
+    this.hasTracestate = false;
+  }
+
+  set(headers: HeaderMap, name: string, value: string): void {
     const field = name.toLowerCase();
-    injection.headers[field] = value;
-    if (field === "traceparent") injection.hasTraceparent = true;
-    else if (field === "tracestate") injection.hasTracestate = true;
-  },
-};
+    headers[field] = value;
+    this.hasAny = true;
+    if (field === "traceparent") this.hasTraceparent = true;
+    else if (field === "tracestate") this.hasTracestate = true;
+  }
+}
 
 const HEADER_GETTER: TextMapGetter<HeaderMap> = {
   keys: (headers) => Object.keys(headers),
