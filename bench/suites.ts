@@ -78,6 +78,7 @@ export const COMPARISONS: readonly Comparison[] = [
     variants: [
       AGENT,
       { name: "undici.request, mesh.dispatcher", module: "mesh-dispatcher" },
+      { name: "undici.request, Platformatic's thread interceptor", module: "platformatic" },
       { name: "cockatiel, opossum, OpenTelemetry: tuned", module: "hand-wired-tuned" },
       { name: "cockatiel, opossum, OpenTelemetry: as usually written", module: "hand-wired-usual" },
     ],
