@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
+import { EnvoyPair } from "./envoy-pair.ts";
 import type { Fact, ServerCounts, Setup, SlotOrder, SlotResult, VariantAnswer, VariantOrder } from "./protocol.ts";
 import type { Servers } from "./servers.ts";
 import type { ComparedVariant } from "./suites.ts";
@@ -8,31 +9,61 @@ const OPEN_MS = 20_000;
 /** On top of a slot's own time, and for a verification with its probes. */
 const PATIENCE_MS = 30_000;
 
-/** One variant in its process, as the rounds see it. */
+/** What a variant may be measured against. */
+export interface Surroundings {
+  /** null in the stub suite. */
+  readonly servers: Servers | null;
+  /** The Envoy that variants with sidecars start; null where none was asked for, or none was found. */
+  readonly envoy: string | null;
+}
+
+/** A slot with all that it cost. */
+export interface MeasuredSlot extends SlotResult {
+  /** CPU time of the sidecars that its requests passed; 0 where there are none. */
+  readonly sidecarCpuMicros: number;
+}
+
+/** One variant in its process, with its sidecars if it has any, as the rounds see it. */
 export class Contestant {
   readonly name: string;
   readonly #child: Child<VariantOrder, VariantAnswer>;
   readonly #path: string;
   readonly #servers: Servers | null;
+  readonly #sidecars: EnvoyPair | null;
 
-  private constructor(name: string, child: Child<VariantOrder, VariantAnswer>, path: string, servers: Servers | null) {
+  private constructor(
+    name: string,
+    child: Child<VariantOrder, VariantAnswer>,
+    path: string,
+    servers: Servers | null,
+    sidecars: EnvoyPair | null,
+  ) {
     this.name = name;
     this.#child = child;
     this.#path = path;
     this.#servers = servers;
+    this.#sidecars = sidecars;
   }
 
-  static async open({ name, module }: ComparedVariant, path: string, servers: Servers | null): Promise<Contestant> {
-    const setup: Setup = { addresses: servers?.addresses ?? [], path };
-    const file = fileURLToPath(new URL(`./variants/${module}.ts`, import.meta.url));
-    const { child } = await Child.start<VariantOrder, VariantAnswer>(name, "./worker.ts", [file, JSON.stringify(setup)], OPEN_MS);
-    return new Contestant(name, child, path, servers);
+  static async open({ name, module, hasSidecars }: ComparedVariant, path: string, around: Surroundings): Promise<Contestant> {
+    const { servers } = around;
+    const sidecars = hasSidecars ? await startSidecars(name, around) : null;
+    try {
+      const setup: Setup = { addresses: sidecars ? [sidecars.address] : (servers?.addresses ?? []), path };
+      const file = fileURLToPath(new URL(`./variants/${module}.ts`, import.meta.url));
+      const { child } = await Child.start<VariantOrder, VariantAnswer>(name, "./worker.ts", [file, JSON.stringify(setup)], OPEN_MS);
+      return new Contestant(name, child, path, servers, sidecars);
+    } catch (error) {
+      await sidecars?.close();
+      throw error;
+    }
   }
 
-  async slot(slot: SlotOrder): Promise<SlotResult> {
+  async slot(slot: SlotOrder): Promise<MeasuredSlot> {
+    const before = this.#sidecars?.cpuMicros() ?? 0;
     const answer = await this.#child.ask({ kind: "slot", slot }, slot.durationMs + PATIENCE_MS);
     if (answer.kind !== "slot") throw new Error(`${this.name} answered a slot with ${answer.kind}`);
-    return answer.result;
+    return { ...answer.result, sidecarCpuMicros: (this.#sidecars?.cpuMicros() ?? 0) - before };
   }
 
   /** What must hold of this variant: that the servers saw all of its requests, and what it checks itself. */
@@ -40,12 +71,19 @@ export class Contestant {
     const counts = (await this.#servers?.countsOf(this.#path)) ?? {};
     const answer = await this.#child.ask({ kind: "verify", counts }, PATIENCE_MS);
     if (answer.kind !== "facts") throw new Error(`${this.name} answered a verification with ${answer.kind}`);
-    return this.#servers ? [arrivals(answer.requests, counts), ...answer.facts] : answer.facts;
+    const facts = this.#servers ? [arrivals(answer.requests, counts), ...answer.facts] : answer.facts;
+    return this.#sidecars ? [...facts, ...(await this.#sidecars.facts(answer.requests))] : facts;
   }
 
-  close(): Promise<void> {
-    return this.#child.stop({ kind: "close" });
+  async close(): Promise<void> {
+    await this.#child.stop({ kind: "close" });
+    await this.#sidecars?.close();
   }
+}
+
+function startSidecars(name: string, { servers, envoy }: Surroundings): Promise<EnvoyPair> {
+  if (!servers || envoy === null) throw new Error(`${name} needs servers and an Envoy`);
+  return EnvoyPair.start(envoy, servers.addresses);
 }
 
 function arrivals(requests: number, counts: ServerCounts): Fact {

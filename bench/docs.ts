@@ -1,24 +1,48 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
+import { readmeTable } from "./readme-table.ts";
 import type { Row } from "./rows.ts";
 import { markdownTable } from "./table.ts";
 
-const PAGE = new URL("../docs/performance.md", import.meta.url);
 const BEGIN = "<!-- bench:begin -->";
 const END = "<!-- bench:end -->";
 
-/** The figures of a run as the page has them: what they were measured with, then the table. */
-export function markdownReport(rows: readonly Row[]): string {
-  const { version } = createRequire(import.meta.url)("undici/package.json") as { readonly version: string };
-  return `Node ${process.versions.node}, undici ${version}, ${availableParallelism()} cores.\n\n${markdownTable(rows)}`;
+/** The rows of a run, and what they were measured with. */
+export interface Report {
+  readonly rows: readonly Row[];
+  /** null where no Envoy was asked for. */
+  readonly envoyVersion: string | null;
 }
 
-/** Puts the figures of a run between the page's markers. Throws if they are not there. */
-export function writeDocs(rows: readonly Row[]): void {
-  const page = readFileSync(PAGE, "utf8");
-  const begin = page.indexOf(BEGIN);
-  const end = page.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`docs/performance.md needs the markers ${BEGIN} and ${END}`);
-  writeFileSync(PAGE, `${page.slice(0, begin + BEGIN.length)}\n${markdownReport(rows)}\n${page.slice(end)}`);
+/** The figures of a run as the page has them: what they were measured with, then the table. */
+export function markdownReport({ rows, envoyVersion }: Report): string {
+  const packageVersion = (name: string): string => (createRequire(import.meta.url)(`${name}/package.json`) as { version: string }).version;
+  const versions = [
+    `Node ${process.versions.node}`,
+    `undici ${packageVersion("undici")}`,
+    `undici-thread-interceptor ${packageVersion("undici-thread-interceptor")}`,
+    ...(envoyVersion === null ? [] : [`Envoy ${envoyVersion}`]),
+  ];
+  return `${versions.join(", ")}, ${availableParallelism()} cores.\n\n${markdownTable(rows)}`;
+}
+
+/** Puts the figures of a run between the markers of docs/performance.md and README.md. Throws, and writes neither, if one has none. */
+export function writeDocs(report: Report): void {
+  const pages = [
+    { page: "docs/performance.md", text: markdownReport(report) },
+    { page: "README.md", text: readmeTable(report.rows) },
+  ].map(({ page, text }) => {
+    const file = new URL(`../${page}`, import.meta.url);
+    return { file, content: between(page, readFileSync(file, "utf8"), text) };
+  });
+  for (const { file, content } of pages) writeFileSync(file, content);
+}
+
+/** The page with `text` in the place of what stands between its markers. */
+export function between(page: string, content: string, text: string): string {
+  const begin = content.indexOf(BEGIN);
+  const end = content.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`${page} needs the markers ${BEGIN} and ${END}`);
+  return `${content.slice(0, begin + BEGIN.length)}\n${text}\n${content.slice(end)}`;
 }

@@ -1,8 +1,7 @@
 import { performance } from "node:perf_hooks";
-import { Contestant } from "./contestant.ts";
+import { Contestant, type MeasuredSlot, type Surroundings } from "./contestant.ts";
 import { limitOf } from "./limits.ts";
-import type { Fact, SlotResult } from "./protocol.ts";
-import type { Servers } from "./servers.ts";
+import type { Fact } from "./protocol.ts";
 import { bootstrap, halfWidth } from "./statistics.ts";
 import type { Comparison } from "./suites.ts";
 
@@ -16,7 +15,7 @@ const MOST_ROUNDS = 2_000;
 const ROUNDS_BETWEEN_LOOKS = 5;
 
 /** One slot of each variant, by name. */
-export type Round = ReadonlyMap<string, SlotResult>;
+export type Round = ReadonlyMap<string, MeasuredSlot>;
 
 export interface Measurement {
   readonly comparison: Comparison;
@@ -27,13 +26,14 @@ export interface Measurement {
 }
 
 /** Measures the variants of a comparison against each other for at most `budgetMs`, then checks that each did what it was to do. */
-export async function measure(comparison: Comparison, servers: Servers | null, budgetMs: number): Promise<Measurement> {
+export async function measure(comparison: Comparison, around: Surroundings, budgetMs: number): Promise<Measurement> {
   const startedAt = performance.now();
   const contestants: Contestant[] = [];
+  const mine = comparison.needsServers ? around : { ...around, servers: null };
   try {
     for (const [index, variant] of comparison.variants.entries()) {
       const path = `/bench/${comparison.suite}-${comparison.concurrency}-${index}`;
-      contestants.push(await Contestant.open(variant, path, comparison.needsServers ? servers : null));
+      contestants.push(await Contestant.open(variant, path, mine));
     }
     await warmUp(contestants, comparison, budgetMs);
     const rounds = await runRounds(contestants, comparison, startedAt + budgetMs);
@@ -66,7 +66,7 @@ async function runRounds(contestants: readonly Contestant[], comparison: Compari
 /** A B C, then B C A, then C A B: no variant always follows the same other one, or always comes first. */
 async function runRound(contestants: readonly Contestant[], comparison: Comparison, number: number): Promise<Round> {
   const order = { concurrency: comparison.concurrency, durationMs: comparison.slotMs };
-  const round = new Map<string, SlotResult>();
+  const round = new Map<string, MeasuredSlot>();
   for (let step = 0; step < contestants.length; step++) {
     const contestant = contestants[(number + step) % contestants.length] as Contestant;
     round.set(contestant.name, await contestant.slot(order));
@@ -83,13 +83,19 @@ function areNarrow(comparison: Comparison, rounds: readonly Round[]): boolean {
   });
 }
 
-/** Client CPU per request of a variant in each round: in microseconds, or as a ratio to the base in the same round. */
-export function figures(rounds: readonly Round[], variant: string, base: string | null): readonly number[] {
-  return rounds.map((round) => microsOf(round, variant) / (base === null ? 1 : microsOf(round, base)));
+/** The CPU time that a slot cost: of the client alone, or of the client and its sidecars. */
+export type CpuOf = (slot: MeasuredSlot) => number;
+
+export const clientCpu: CpuOf = ({ cpuMicros }) => cpuMicros;
+export const totalCpu: CpuOf = ({ cpuMicros, sidecarCpuMicros }) => cpuMicros + sidecarCpuMicros;
+
+/** CPU per request of a variant in each round: in microseconds, or as a ratio to the base in the same round. */
+export function figures(rounds: readonly Round[], variant: string, base: string | null, cpuOf: CpuOf = clientCpu): readonly number[] {
+  return rounds.map((round) => microsOf(round, variant, cpuOf) / (base === null ? 1 : microsOf(round, base, cpuOf)));
 }
 
-function microsOf(round: Round, variant: string): number {
+function microsOf(round: Round, variant: string, cpuOf: CpuOf): number {
   const slot = round.get(variant);
   if (!slot || slot.requests === 0) throw new Error(`a round without a request of ${variant}`);
-  return slot.cpuMicros / slot.requests;
+  return cpuOf(slot) / slot.requests;
 }

@@ -11,19 +11,19 @@ export interface BenchOptions {
   readonly quick: boolean;
   /** For all chosen comparisons together, checks at their ends not counted. */
   readonly seconds: number;
-  /** Put the figures into docs/performance.md. */
+  /** Put the figures into docs/performance.md and README.md. */
   readonly writeDocs: boolean;
 }
 
 export const USAGE: string = `npm run bench -- [options]
   --only SUITE[,SUITE]  of ${SUITE_NAMES.join(", ")}; default all
-  --seconds N           time to measure in, shared by the chosen suites; default 390
+  --seconds N           time to measure in, shared by the chosen suites; default 420
   --quick               a few seconds for each suite
   --json FILE           write the rows there
   --md                  print a Markdown table
-  --write-docs          put the figures into docs/performance.md; of all suites, not --quick`;
+  --write-docs          put the figures into docs/performance.md and README.md; of all suites, not --quick`;
 
-const DEFAULT_SECONDS = 390;
+const DEFAULT_SECONDS = 420;
 const QUICK_SECONDS = 12;
 
 /** Throws TypeError on what it does not know. */

@@ -1,7 +1,7 @@
 /** What the bench, its servers and its variants say to each other over the IPC channel that `fork` gives. Every message has one answer. */
 
 export interface Setup {
-  /** `host:port` of each server; empty in the stub suite, which has none. */
+  /** `host:port` of each server, or of the sidecar before them; empty in the stub suite, which has none. */
   readonly addresses: readonly string[];
   /** The path this variant asks for. Servers count by path. */
   readonly path: string;

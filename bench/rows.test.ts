@@ -1,13 +1,21 @@
 import { expect, test } from "vitest";
+import type { MeasuredSlot } from "./contestant.ts";
 import { LIMITS } from "./limits.ts";
 import type { Measurement, Round } from "./measure.ts";
-import type { SlotResult } from "./protocol.ts";
 import { rowsOf } from "./rows.ts";
 import { COMPARISONS, type Comparison } from "./suites.ts";
 import { markdownTable, textTable } from "./table.ts";
 
-function slot(microsPerRequest: number): SlotResult {
-  return { requests: 1_000, cpuMicros: microsPerRequest * 1_000, elapsedMs: 100, p50Ms: 1, p99Ms: 4 };
+function slot(microsPerRequest: number, sidecarMicros = 0): MeasuredSlot {
+  const requests = 1_000;
+  return {
+    requests,
+    cpuMicros: microsPerRequest * requests,
+    sidecarCpuMicros: sidecarMicros * requests,
+    elapsedMs: 100,
+    p50Ms: 1,
+    p99Ms: 4,
+  };
 }
 
 const comparison: Comparison = {
@@ -68,6 +76,19 @@ test("without a base the interval bounds the value", () => {
   expect(mesh).toMatchObject({ base: null, ratio: null, value: 30, low: 30, high: 30 });
 });
 
+test("what the sidecars cost is in the totals alone, to the base's client", () => {
+  const rounds = [
+    new Map([
+      ["plain", slot(40)],
+      ["mesh.request", slot(44, 156)],
+    ]),
+  ];
+  const [plain, mesh] = rowsOf({ ...measurement([]), rounds });
+  expect(plain).toMatchObject({ value: 40, totalValue: 40, totalRatio: 1 });
+  expect(mesh).toMatchObject({ value: 44, ratio: 1.1, totalValue: 200, totalRatio: 5, totalLow: 5, totalHigh: 5 });
+  expect(markdownTable(rowsOf({ ...measurement([]), rounds }))).toContain("| 1.10 to 1.10 | 200.00 (5.00) |");
+});
+
 test("every limit is of a row that is measured, and judged the way its comparison is", () => {
   for (const { suite, variant, judged } of LIMITS) {
     const measured = COMPARISONS.find((one) => one.suite === suite && one.variants.some(({ name }) => name === variant));
@@ -86,5 +107,5 @@ test("tables have a line for each row", () => {
   const rows = rowsOf(measurement([[40, 30]]));
   expect(textTable(rows).split("\n")).toHaveLength(3);
   expect(markdownTable(rows).split("\n")).toHaveLength(4);
-  expect(markdownTable(rows)).toContain("| mesh.request | 30.00 | 0.75 | 0.75 to 0.75 | 1.05 (0.9) | met |");
+  expect(markdownTable(rows)).toContain("| mesh.request | 30.00 | 0.75 | 0.75 to 0.75 |  | 1.05 (0.9) | met |");
 });

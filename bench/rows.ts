@@ -1,6 +1,6 @@
+import type { MeasuredSlot } from "./contestant.ts";
 import { limitOf } from "./limits.ts";
-import { figures, type Measurement, type Round } from "./measure.ts";
-import type { SlotResult } from "./protocol.ts";
+import { figures, type Measurement, type Round, totalCpu } from "./measure.ts";
 import { bootstrap, judge, median, type Verdict } from "./statistics.ts";
 
 /** What is known of one variant after a run; the shape of `--json`. */
@@ -17,6 +17,12 @@ export interface Row {
   /** The 95 % bootstrap interval of `ratio`, or of `value` where there is no ratio. */
   readonly low: number;
   readonly high: number;
+  /** `value`, with the CPU time of the sidecars that the requests passed. The same as `value` where there are none. */
+  readonly totalValue: number;
+  /** As `ratio`, of client and sidecars to the base's client. */
+  readonly totalRatio: number | null;
+  readonly totalLow: number;
+  readonly totalHigh: number;
   /** `base`: others are compared to it. `compared`: it has no limit. `invalid`: it did not do what it was measured for. */
   readonly verdict: Verdict | "base" | "compared" | "invalid";
   readonly goal: number | null;
@@ -36,6 +42,7 @@ function rowOf({ comparison, rounds, facts }: Measurement, variant: string): Row
   const { suite, base, concurrency } = comparison;
   const limit = limitOf(suite, variant);
   const interval = bootstrap(figures(rounds, variant, base));
+  const total = bootstrap(figures(rounds, variant, base, totalCpu));
   const isValid = (facts.get(variant) ?? []).every(({ holds }) => holds);
   const verdict = variant === base ? "base" : limit ? judge(interval, limit.limit) : "compared";
   return {
@@ -47,6 +54,10 @@ function rowOf({ comparison, rounds, facts }: Measurement, variant: string): Row
     ratio: base === null ? null : rounded(interval.median),
     low: rounded(interval.low),
     high: rounded(interval.high),
+    totalValue: rounded(median(figures(rounds, variant, null, totalCpu))),
+    totalRatio: base === null ? null : rounded(total.median),
+    totalLow: rounded(total.low),
+    totalHigh: rounded(total.high),
     verdict: isValid ? verdict : "invalid",
     goal: limit?.goal ?? null,
     limit: limit?.limit ?? null,
@@ -58,7 +69,7 @@ function rowOf({ comparison, rounds, facts }: Measurement, variant: string): Row
   };
 }
 
-function medianOf(rounds: readonly Round[], variant: string, of: (slot: SlotResult) => number | null): number | null {
+function medianOf(rounds: readonly Round[], variant: string, of: (slot: MeasuredSlot) => number | null): number | null {
   const values = rounds.map((round) => {
     const slot = round.get(variant);
     return slot ? of(slot) : null;

@@ -1,18 +1,25 @@
 import { writeFileSync } from "node:fs";
 import { killAll } from "./child.ts";
-import { markdownReport, writeDocs } from "./docs.ts";
+import { markdownReport, type Report, writeDocs } from "./docs.ts";
+import { killEnvoys } from "./envoy.ts";
+import { type EnvoyBinary, findEnvoy, thisMachine } from "./envoy-binary.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
-import { type Row, rowsOf } from "./rows.ts";
+import { rowsOf } from "./rows.ts";
 import { Servers } from "./servers.ts";
 import { COMPARISONS, type Comparison } from "./suites.ts";
 import { textTable } from "./table.ts";
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
-    killAll();
+    endAll();
     process.exit(130);
   });
+}
+
+function endAll(): void {
+  killAll();
+  killEnvoys();
 }
 
 /** Progress goes to stderr, so that stdout is the table alone. */
@@ -24,16 +31,37 @@ function chosen({ suites, quick }: BenchOptions): readonly Comparison[] {
   return COMPARISONS.filter(({ suite, isExtra }) => suites.includes(suite) && !(quick && isExtra));
 }
 
-async function measureAll(comparisons: readonly Comparison[], seconds: number): Promise<readonly Measurement[]> {
+/** The Envoy that the comparisons need; null where none does, or where there is none, which is said. */
+async function envoyFor(comparisons: readonly Comparison[]): Promise<EnvoyBinary | null> {
+  if (!comparisons.some(needsEnvoy)) return null;
+  try {
+    return await findEnvoy(thisMachine(say));
+  } catch (error) {
+    const { message, cause } = error as Error;
+    say(`LEFT OUT whatever has sidecars: ${message}${cause instanceof Error ? `\n  because: ${cause.message.trim()}` : ""}`);
+    return null;
+  }
+}
+
+function needsEnvoy({ variants }: Comparison): boolean {
+  return variants.some(({ hasSidecars }) => hasSidecars);
+}
+
+function withoutSidecars(comparison: Comparison): Comparison {
+  return { ...comparison, variants: comparison.variants.filter(({ hasSidecars }) => !hasSidecars) };
+}
+
+async function measureAll(comparisons: readonly Comparison[], envoy: EnvoyBinary | null, seconds: number): Promise<readonly Measurement[]> {
   const shares = comparisons.reduce((sum, { share }) => sum + share, 0);
   const servers = comparisons.some(({ needsServers }) => needsServers) ? await Servers.start() : null;
+  const around = { servers, envoy: envoy?.command ?? null };
   const measurements: Measurement[] = [];
   for (const comparison of comparisons) {
     const budgetMs = (seconds * 1_000 * comparison.share) / shares;
     say(
       `${comparison.suite}, ${comparison.concurrency} at a time: ${comparison.variants.length} variants, at most ${(budgetMs / 1_000).toFixed(0)} s`,
     );
-    const measurement = await measure(comparison, servers, budgetMs);
+    const measurement = await measure(comparison, around, budgetMs);
     say(`  ${measurement.rounds.length} rounds in ${(measurement.elapsedMs / 1_000).toFixed(1)} s`);
     measurements.push(measurement);
   }
@@ -56,22 +84,32 @@ function allHold(measurements: readonly Measurement[]): boolean {
   return hold;
 }
 
-function deliver(rows: readonly Row[], options: BenchOptions): void {
-  process.stdout.write(`${options.md ? markdownReport(rows) : textTable(rows)}\n`);
+function deliver(report: Report, options: BenchOptions): void {
+  const { rows } = report;
+  process.stdout.write(`${options.md ? markdownReport(report) : textTable(rows)}\n`);
   if (options.json !== null) writeFileSync(options.json, `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]\n`);
 }
 
 async function main(options: BenchOptions): Promise<void> {
-  const measurements = await measureAll(chosen(options), options.seconds);
+  const asked = chosen(options);
+  const envoy = await envoyFor(asked);
+  const isComplete = envoy !== null || !asked.some(needsEnvoy);
+  const measurements = await measureAll(isComplete ? asked : asked.map(withoutSidecars), envoy, options.seconds);
   const rows = measurements.flatMap(rowsOf);
-  deliver(rows, options);
+  const report = { rows, envoyVersion: envoy?.version ?? null };
+  deliver(report, options);
   if (options.quick) say("A quick run shows that the bench works; nothing has warmed up, and its verdicts say little.");
   if (!allHold(measurements)) {
     process.exitCode = 1;
     say("Some variants did not do what they were measured for: their figures mean nothing.");
     return;
   }
-  if (options.writeDocs) writeDocs(rows);
+  if (!isComplete) {
+    process.exitCode = 1;
+    say("There was no Envoy to measure: the rows with sidecars are missing.");
+    return;
+  }
+  if (options.writeDocs) writeDocs(report);
 }
 
 function optionsOrExit(): BenchOptions {
@@ -87,6 +125,6 @@ try {
   await main(optionsOrExit());
 } catch (error) {
   say(`the bench failed: ${(error as Error).stack ?? String(error)}`);
-  killAll();
+  endAll();
   process.exit(1);
 }

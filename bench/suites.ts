@@ -1,10 +1,12 @@
-export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch"] as const;
+export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch", "sidecar"] as const;
 export type SuiteName = (typeof SUITE_NAMES)[number];
 
 export interface ComparedVariant {
   readonly name: string;
   /** The file in `variants/`, without its ending. */
   readonly module: string;
+  /** Its requests pass through a pair of Envoys. */
+  readonly hasSidecars?: boolean;
 }
 
 /** Variants that are measured against each other, in interleaved rounds. */
@@ -23,6 +25,8 @@ export interface Comparison {
 }
 
 const POOL = { name: "undici Pool.request", module: "pool-request" };
+const MESH_REQUEST = { name: "mesh.request", module: "mesh-request" };
+const ENVOYS = { name: "undici Pool.request, two Envoys, plaintext", module: "pool-through-sidecar", hasSidecars: true };
 const AGENT = { name: "undici.request, Agent", module: "agent-request" };
 const AGENT_FETCH = { name: "undici fetch, Agent", module: "agent-fetch" };
 
@@ -50,7 +54,7 @@ export const COMPARISONS: readonly Comparison[] = [
     variants: [
       POOL,
       { name: "undici Pool.dispatch, collected", module: "pool-dispatch" },
-      { name: "mesh.request", module: "mesh-request" },
+      MESH_REQUEST,
       { name: "mesh.request, no tracing SDK", module: "mesh-request-untraced" },
     ],
     share: 25,
@@ -61,11 +65,8 @@ export const COMPARISONS: readonly Comparison[] = [
   {
     suite: "request",
     concurrency: 1,
-    base: `${POOL.name}, one at a time`,
-    variants: [
-      { name: `${POOL.name}, one at a time`, module: POOL.module },
-      { name: "mesh.request, one at a time", module: "mesh-request" },
-    ],
+    base: oneAtATime(POOL).name,
+    variants: [POOL, MESH_REQUEST].map(oneAtATime),
     share: 15,
     slotMs: 200,
     needsServers: true,
@@ -82,7 +83,7 @@ export const COMPARISONS: readonly Comparison[] = [
       { name: "cockatiel, opossum, OpenTelemetry: tuned", module: "hand-wired-tuned" },
       { name: "cockatiel, opossum, OpenTelemetry: as usually written", module: "hand-wired-usual" },
     ],
-    share: 30,
+    share: 35,
     slotMs: 200,
     needsServers: true,
     isExtra: false,
@@ -97,4 +98,29 @@ export const COMPARISONS: readonly Comparison[] = [
     needsServers: true,
     isExtra: false,
   },
+  {
+    suite: "sidecar",
+    concurrency: 32,
+    base: POOL.name,
+    variants: [POOL, MESH_REQUEST, ENVOYS],
+    share: 20,
+    slotMs: 200,
+    needsServers: true,
+    isExtra: false,
+  },
+  {
+    suite: "sidecar",
+    concurrency: 1,
+    base: oneAtATime(POOL).name,
+    variants: [POOL, MESH_REQUEST, ENVOYS].map(oneAtATime),
+    share: 15,
+    slotMs: 200,
+    needsServers: true,
+    isExtra: true,
+  },
 ];
+
+/** Rows are told apart by suite and name: the same variant again needs another. */
+function oneAtATime(variant: ComparedVariant): ComparedVariant {
+  return { ...variant, name: `${variant.name}, one at a time` };
+}

@@ -6,6 +6,7 @@ const TITLES = [
   "CPU us/request",
   "ratio to base",
   "95 % interval",
+  "with sidecars us (ratio)",
   "limit (goal)",
   "verdict",
   "p50 ms",
@@ -22,12 +23,17 @@ function cells(row: Row): readonly string[] {
     row.value.toFixed(2),
     row.ratio === null ? "" : row.ratio.toFixed(2),
     isBase ? "" : `${row.low.toFixed(2)} to ${row.high.toFixed(2)}${unit}`,
+    hasSidecars(row) ? `${row.totalValue.toFixed(2)}${row.totalRatio === null ? "" : ` (${row.totalRatio.toFixed(2)})`}` : "",
     row.limit === null ? "" : `${row.limit}${unit} (${row.goal})`,
     isBase || row.verdict === "compared" ? "" : row.verdict,
     row.p50Ms === null ? "" : row.p50Ms.toFixed(2),
     row.p99Ms === null ? "" : row.p99Ms.toFixed(2),
     String(row.requestsPerSecond),
   ];
+}
+
+function hasSidecars({ value, totalValue }: Row): boolean {
+  return totalValue > value;
 }
 
 /** For people at a terminal. */

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { meshDocument, TOTAL_MS } from "./document.ts";
+import { egressBootstrap, ingressBootstrap } from "./envoy-config.ts";
+
+const SERVERS = ["127.0.0.1:9081", "127.0.0.1:9082", "127.0.0.1:9083"];
+
+/** The values of every key of this name, however deep. */
+function valuesOf(key: string, within: unknown): readonly unknown[] {
+  if (typeof within !== "object" || within === null) return [];
+  return Object.entries(within).flatMap(([name, value]) => (name === key ? [value] : valuesOf(key, value)));
+}
+
+function endpointPorts(bootstrap: object): readonly unknown[] {
+  return valuesOf("port_value", valuesOf("lb_endpoints", bootstrap));
+}
+
+test("the sidecar of the client balances over all of the others, in one cluster", () => {
+  const bootstrap = egressBootstrap(SERVERS);
+  expect(valuesOf("lb_endpoints", bootstrap)).toHaveLength(1);
+  expect(endpointPorts(bootstrap)).toEqual([9081, 9082, 9083]);
+});
+
+test("the sidecar of the servers has a listener and a cluster for each, and no policies", () => {
+  const bootstrap = ingressBootstrap(SERVERS);
+  expect(valuesOf("listeners", bootstrap)[0]).toHaveLength(3);
+  expect(valuesOf("lb_endpoints", bootstrap)).toHaveLength(3);
+  expect(endpointPorts(bootstrap)).toEqual([9081, 9082, 9083]);
+  for (const policy of ["retry_policy", "outlier_detection", "circuit_breakers", "lb_policy"])
+    expect(valuesOf(policy, bootstrap)).toEqual([]);
+  expect(valuesOf("timeout", bootstrap)).toEqual(["0s", "0s", "0s"]);
+});
+
+test("the client's sidecar has the routes of the mesh's document, in its order", () => {
+  const [service] = Object.values((meshDocument(SERVERS) as { services: Record<string, { routes: { name: string }[] }> }).services);
+  const routes = valuesOf("routes", egressBootstrap(SERVERS)).flat() as { name: string }[];
+  expect(routes.map(({ name }) => name)).toEqual(service?.routes.map(({ name }) => name));
+});
+
+test("the client's sidecar retries, gives up and ejects as the mesh does", () => {
+  const bootstrap = egressBootstrap(SERVERS);
+  expect(valuesOf("timeout", bootstrap)).toEqual([`${TOTAL_MS / 1_000}s`]);
+  expect(valuesOf("retriable_status_codes", bootstrap)).toEqual([[503]]);
+  expect(valuesOf("num_retries", bootstrap)).toEqual([2]);
+  expect(valuesOf("consecutive_5xx", bootstrap)).toEqual([5]);
+  expect(valuesOf("max_ejection_percent", bootstrap)).toEqual([50]);
+});
+
+test("all listen on loopback, at ports that Envoy chooses", () => {
+  for (const bootstrap of [egressBootstrap(SERVERS), ingressBootstrap(SERVERS)]) {
+    expect(new Set(valuesOf("port_value", [valuesOf("admin", bootstrap), valuesOf("listeners", bootstrap)]))).toEqual(new Set([0]));
+    const addresses = [...JSON.stringify(bootstrap).matchAll(/"address":"([^"]*)"/g)];
+    expect(new Set(addresses.map(([, address]) => address))).toEqual(new Set(["127.0.0.1"]));
+  }
+});

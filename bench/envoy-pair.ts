@@ -1,0 +1,104 @@
+import { performance } from "node:perf_hooks";
+import { request } from "undici";
+import { SERVICE, TOTAL_MS } from "./document.ts";
+import { Envoy } from "./envoy.ts";
+import { egressBootstrap, ingressBootstrap } from "./envoy-config.ts";
+import type { Fact } from "./protocol.ts";
+
+const FLAKY_PROBES = 100;
+/** Five in a row at one of three endpoints, whatever the picks. */
+const BROKEN_PROBES = 40;
+
+/**
+ * Two sidecars, plaintext: one beside the client, which has the mesh's policies and balances over three listeners of the other, which
+ * stands beside the servers.
+ */
+export class EnvoyPair {
+  readonly #egress: Envoy;
+  readonly #ingress: Envoy;
+
+  private constructor(egress: Envoy, ingress: Envoy) {
+    this.#egress = egress;
+    this.#ingress = ingress;
+  }
+
+  static async start(command: string, servers: readonly string[]): Promise<EnvoyPair> {
+    const ingress = await Envoy.start(command, ingressBootstrap(servers));
+    try {
+      return new EnvoyPair(await Envoy.start(command, egressBootstrap(ingress.listeners)), ingress);
+    } catch (error) {
+      await ingress.stop();
+      throw error;
+    }
+  }
+
+  /** What the client dials. */
+  get address(): string {
+    return this.#egress.listeners[0] ?? "";
+  }
+
+  /** Of both, so far. */
+  cpuMicros(): number {
+    return this.#egress.cpuMicros() + this.#ingress.cpuMicros();
+  }
+
+  /** Checks from the Envoys' own counters that each policy acted. Sends probes once the client's requests are accounted for. */
+  async facts(requests: number): Promise<readonly Fact[]> {
+    return [await this.#passageFact(requests), await this.#retryFact(), await this.#outlierFact(), await this.#deadlineFact()];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#egress.stop(), this.#ingress.stop()]);
+  }
+
+  async #passageFact(requests: number): Promise<Fact> {
+    const out = await this.#egress.stat("http.egress.downstream_rq_2xx");
+    const between = await this.#egress.stat(`cluster.${SERVICE}.upstream_rq_completed`);
+    const ins = await Promise.all(this.#ingress.listeners.map((_, index) => this.#ingress.stat(`http.ingress-${index}.downstream_rq_2xx`)));
+    const inside = ins.reduce((sum, count) => sum + count, 0);
+    return {
+      name: "every request passed through both Envoys once",
+      holds: out === requests && between === requests && inside === requests && ins.every((count) => count > 0),
+      seen: `${requests} requests, ${out} from the client, ${between} sent on, ${ins.join(" + ")} before the servers`,
+    };
+  }
+
+  async #retryFact(): Promise<Fact> {
+    const retries = (): Promise<number> => this.#egress.stat(`cluster.${SERVICE}.upstream_rq_retry`);
+    const statuses: number[] = [];
+    for (let probe = 0; probe < FLAKY_PROBES && (await retries()) === 0; probe++) statuses.push(await this.#probe("/probe/flaky"));
+    const good = statuses.filter((status) => status === 200).length;
+    return {
+      name: "retry: an endpoint that answers 503 is not noticed",
+      holds: good === statuses.length && (await retries()) > 0,
+      seen: `${good} of ${statuses.length} probes answered 200, ${await retries()} retries`,
+    };
+  }
+
+  async #outlierFact(): Promise<Fact> {
+    for (let probe = 0; probe < BROKEN_PROBES; probe++) await this.#probe("/probe/broken");
+    const ejected = await this.#egress.stat(`cluster.${SERVICE}.outlier_detection.ejections_active`);
+    return {
+      name: "outlier detection: of endpoints that all fail, one is ejected",
+      holds: ejected === 1,
+      seen: `${ejected} ejected`,
+    };
+  }
+
+  async #deadlineFact(): Promise<Fact> {
+    const startedAt = performance.now();
+    const status = await this.#probe("/probe/hang");
+    const elapsedMs = Math.round(performance.now() - startedAt);
+    return {
+      name: "deadline: an endpoint that never answers is given up in time",
+      holds: status === 504 && elapsedMs >= TOTAL_MS - 50 && elapsedMs < TOTAL_MS + 1_000,
+      seen: `${status} after ${elapsedMs} ms`,
+    };
+  }
+
+  async #probe(path: string): Promise<number> {
+    const { statusCode, body } = await request(`http://${this.address}${path}`);
+    await body.dump();
+    return statusCode;
+  }
+}

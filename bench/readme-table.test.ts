@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { between } from "./docs.ts";
+import { readmeTable } from "./readme-table.ts";
+import type { Row } from "./rows.ts";
+import { COMPARISONS } from "./suites.ts";
+
+/** A row for everything that is measured, each with figures of its own. */
+function rowsOfAWholeRun(): readonly Row[] {
+  const measured = COMPARISONS.flatMap(({ suite, base, concurrency, variants }) =>
+    variants.map(({ name }) => ({ suite, base, concurrency, variant: name })),
+  );
+  return measured.map((of, index) => ({
+    ...of,
+    value: index,
+    unit: "us CPU per request",
+    ratio: of.base === null ? null : 1 + index / 100,
+    low: index,
+    high: index,
+    totalValue: index,
+    totalRatio: of.base === null ? null : 10 + index / 100,
+    totalLow: index,
+    totalHigh: index,
+    verdict: "compared",
+    goal: null,
+    limit: null,
+    rounds: 20,
+    requestsPerSecond: 1_000,
+    p50Ms: index / 10,
+    p99Ms: index,
+  }));
+}
+
+test("the rows of a run give this table", () => {
+  expect(readmeTable(rowsOfAWholeRun())).toMatchInlineSnapshot(`
+    "| way | OpenTelemetry SDK, nothing sampled | no SDK |
+    | --- | --- | --- |
+    | \`mesh.request\` against undici \`Pool.request\` | 1.07 | 1.08 |
+    | \`undici.request\` through \`mesh.dispatcher\` against an undici \`Agent\` | 1.12 | |
+    | the same with cockatiel, opossum and OpenTelemetry by hand, tuned / as usually written | 1.14 / 1.15 | |
+    | the same through Platformatic's thread interceptor: requests in turn, no policies | | 1.13 |
+    | \`mesh.fetch\` against undici \`fetch\` | 1.17 | |
+    | \`Pool.request\` through a pair of Envoy sidecars, plaintext: the client alone / with the sidecars | | 1.20 / 10.20 |
+    | median latency: \`Pool.request\` / \`mesh.request\` / \`Pool.request\` through the sidecars | 1.80 / 1.90 / 2.00 ms | |
+    | the mesh alone, over a transport that answers at once | 1.0 us a request | 2.0 us |"
+  `);
+});
+
+test("the same rows give the same table, whatever their order", () => {
+  const rows = rowsOfAWholeRun();
+  expect(readmeTable(rows.toReversed())).toBe(readmeTable(rows));
+  expect(readmeTable(JSON.parse(JSON.stringify(rows)) as Row[])).toBe(readmeTable(rows));
+});
+
+test("a figure that was not measured is missed, not left blank", () => {
+  const withoutEnvoys = rowsOfAWholeRun().filter(({ variant }) => !variant.includes("Envoys"));
+  expect(() => readmeTable(withoutEnvoys)).toThrow(/README\.md needs the .* of sidecar: undici Pool\.request, two Envoys, plaintext/);
+});
+
+test("a table takes the place of what stood between the markers, and of nothing else", () => {
+  const page = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n";
+  const written = between("page", page, "new");
+  expect(written).toBe("before\n<!-- bench:begin -->\nnew\n<!-- bench:end -->\nafter\n");
+  expect(between("page", written, "new")).toBe(written);
+});
+
+test("a page without markers is refused by its name", () => {
+  expect(() => between("page", "before\nafter\n", "new")).toThrow(/page needs the markers/);
+});
+
+test.each(["README.md", "docs/performance.md"])("%s has the place for the figures", (page) => {
+  expect(() => between(page, readFileSync(new URL(`../${page}`, import.meta.url), "utf8"), "")).not.toThrow();
+});
