@@ -163,6 +163,18 @@ test("a bad update throws every mistake, and what was in force stays", async () 
   t.update(document());
 });
 
+test("a bad update throws every mistake however often it is made", async () => {
+  await using t = testMesh({ config: document() });
+  const [typo, worse] = [document({ endpoint: [] }), document({ endpoint: [], timeout: "soon" })];
+  for (const bad of [typo, typo, worse, typo]) {
+    expect(() => t.update(bad)).toThrow(expect.objectContaining({ code: "invalid_config", message: expect.stringContaining("endpoint") }));
+  }
+  const dangling = { ...serviceSnapshot("reviews", [ONE]), backends: new Map() };
+  for (const bad of [dangling, dangling]) expect(() => t.update(bad)).toThrow(expect.objectContaining({ code: "invalid_config" }));
+  t.update(document());
+  expect((await t.fetch("http://reviews/api/7")).status).toBe(200);
+});
+
 test("a bad document throws every mistake at construction", () => {
   const bad = document({ balancer: { policy: "fastest" }, routs: [] });
   const failure = (() => {
@@ -256,6 +268,13 @@ test("calls that come through another front door are seen too", async () => {
   response.body.attach({ data() {}, end() {}, fail() {} });
   expect(t.attempts("reviews")).toHaveLength(1);
   expect(t.timeline()).toContain("GET http://reviews/x");
+});
+
+test("the access log goes to the logger it is given", async () => {
+  const lines: object[] = [];
+  await using t = testMesh({ config: document(), accessLog: { logger: { info: (line) => void lines.push(line) }, fields: ["path", "outcome"] } });
+  await t.fetch("http://reviews/api/7");
+  expect(lines).toEqual([{ path: "/api/7", outcome: "200" }]);
 });
 
 test("closing cuts what is in flight and leaves no timer", async () => {

@@ -1,4 +1,5 @@
 import {
+  type AccessLogOptions,
   type ControlSource,
   checkKeys,
   createMesh,
@@ -37,6 +38,8 @@ export interface TestMeshOptions extends ExtensionOptions {
   readonly seed?: number;
   /** What `dns` endpoints resolve to; the first answers are there after `advance(0)`. Default: no name exists. */
   readonly resolve?: Resolve;
+  /** One line a request, as on the mesh; give a `logger` to see them. Default: off. */
+  readonly accessLog?: AccessLogOptions | boolean;
 }
 
 /** A whole mesh in virtual time over a fake transport: the real policies, no network, no waiting. */
@@ -73,7 +76,7 @@ export interface TestMesh extends AsyncDisposable {
 
 /** Throws `invalid_config` with every mistake of the document, and `not_ready` for a service that it does not define. */
 export function testMesh(options: TestMeshOptions): TestMesh {
-  checkKeys(options, ["config", "service", "seed", "resolve", ...EXTENSION_OPTIONS], "testMesh");
+  checkKeys(options, ["config", "service", "seed", "resolve", "accessLog", ...EXTENSION_OPTIONS], "testMesh");
   if (options.config === undefined) throw new TypeError("testMesh: `config` is missing: give a document, a snapshot, a path or a source");
   const clock = virtualClock();
   const random = seededRandom(options.seed ?? 1);
@@ -95,6 +98,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
     clock,
     random,
     resolve: options.resolve ?? fakeResolve(),
+    accessLog: options.accessLog,
     onProblem(problem) {
       problems.push(problem);
       source.note(problem);
@@ -119,7 +123,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
     },
     update(configuration) {
       source.update(configuration);
-      source.refuse();
+      source.refuse(mesh.inspect().sources.some(({ state }) => state === "failing"));
     },
     explain: (request) => mesh.explain(request),
     report: (reply) => mesh.report(reply),

@@ -21,6 +21,8 @@ export class TestSource implements ControlSource {
   readonly #source: ControlSource;
   readonly #update: ((configuration: object) => void) | null;
   #problems: Problem[] = [];
+  /** What `refuse` threw last. */
+  #refused: Problem[] = [];
 
   constructor(config: string | object, clock: Clock) {
     if (isControlSource(config)) {
@@ -39,7 +41,12 @@ export class TestSource implements ControlSource {
       this.told = snapshot;
       sink.update(snapshot);
     };
-    return this.#source.watch({ update, problem: (problem) => sink.problem(problem) }, clock);
+    const problem = (problem: Problem) => {
+      // Heard here as well: the mesh tells of a mistake once, however often it is made.
+      this.note(problem);
+      sink.problem(problem);
+    };
+    return this.#source.watch({ update, problem }, clock);
   }
 
   /** Throws TypeError where the configuration is a source of the test's own. */
@@ -49,14 +56,19 @@ export class TestSource implements ControlSource {
   }
 
   /** Problems of the mesh go by here; `refuse` throws those that came since. */
-  note(problem: Problem): void {
-    if (problem.severity === "error") this.#problems.push(problem);
+  note({ where, message, severity }: Problem): void {
+    const isKnown = this.#problems.some((known) => known.where === where && known.message === message);
+    if (severity === "error" && !isKnown) this.#problems.push({ where, message, severity });
   }
 
-  /** Throws one `invalid_config` with every mistake noted since the last call, if there was one. */
-  refuse(): void {
-    const mistakes = this.#problems;
+  /**
+   * Throws one `invalid_config` with every mistake noted since the last call, if there was one. `isFailing`: what was told last is not
+   * in force; without a new mistake it was refused for the same ones as before.
+   */
+  refuse(isFailing = false): void {
+    const mistakes = this.#problems.length > 0 || !isFailing ? this.#problems : this.#refused;
     this.#problems = [];
+    this.#refused = mistakes;
     if (mistakes.length > 0) throw invalid(mistakes);
   }
 }
