@@ -41,6 +41,33 @@ test("an update keeps the state of an address that stays, and returns what left"
   expect(names(states.candidates(1))).toEqual(["c", "a"]);
 });
 
+test("whatever comes, goes and moves, a state belongs to its address, and each that is not kept has left", () => {
+  const listed = fc.uniqueArray(fc.integer({ min: 0, max: 12 }).map((number) => `10.0.0.${number}:80`));
+  fc.assert(
+    fc.property(fc.array(listed, { minLength: 2, maxLength: 6 }), (updates) => {
+      const states = new EndpointStates(OUTLIER);
+      let known = new Map<string, EndpointState>();
+      for (const addresses of updates) {
+        const left = states.update(
+          addresses.map((address) => endpointOf(address)),
+          0,
+        );
+        expect(names(states.all)).toEqual(addresses);
+        for (const state of states.all) if (known.has(state.address)) expect(state).toBe(known.get(state.address));
+        expect(new Set(left)).toEqual(new Set([...known.values()].filter(({ address }) => !addresses.includes(address))));
+        known = new Map(states.all.map((state) => [state.address, state]));
+      }
+    }),
+  );
+});
+
+test("of an address that is listed twice no state is lost: it is kept, or it has left", () => {
+  const states = setOf(["a", "b", "b"]);
+  const before = states.all;
+  const left = states.update([endpointOf("b"), endpointOf("a")], 0);
+  expect(new Set([...states.all, ...left])).toEqual(new Set(before));
+});
+
 test("an address that another uid took over starts fresh", () => {
   const states = new EndpointStates(OUTLIER);
   states.update([endpointOf("a", { uid: "1" })], 0);

@@ -23,17 +23,26 @@ export class EndpointStates {
 
   /** Returns the states that left. A state is kept for the same address and uid. */
   update(endpoints: readonly Endpoint[], now: number): readonly EndpointState[] {
-    const old = new Map(this.all.map((state) => [keyOf(state.endpoint), state]));
-    this.all = endpoints.map((endpoint) => {
-      const key = keyOf(endpoint);
-      const state = old.get(key);
-      old.delete(key);
+    const old = this.all;
+    // Most updates leave most endpoints where they were: up to the first that moved, nothing has to be looked up.
+    let same = 0;
+    while (same < old.length && same < endpoints.length && isSame(old[same] as EndpointState, endpoints[same] as Endpoint)) same++;
+    const moved = new Map<string, EndpointState>();
+    const twins: EndpointState[] = [];
+    for (const state of old.slice(same)) {
+      const key = keyOf(state.endpoint);
+      const twin = moved.get(key);
+      if (twin) twins.push(twin);
+      moved.set(key, state);
+    }
+    this.all = endpoints.map((endpoint, index) => {
+      const state = index < same ? (old[index] as EndpointState) : taken(moved, endpoint);
       if (!state) return new EndpointState(endpoint, now);
       state.endpoint = endpoint;
       return state;
     });
     this.#rebuild(now);
-    return [...old.values()];
+    return [...twins, ...moved.values()];
   }
 
   /**
@@ -87,6 +96,18 @@ export class EndpointStates {
 
 function keyOf(endpoint: Endpoint): string {
   return endpoint.uid === "" ? endpoint.address : `${endpoint.address} ${endpoint.uid}`;
+}
+
+function isSame({ endpoint }: EndpointState, { address, uid }: Endpoint): boolean {
+  return endpoint.address === address && endpoint.uid === uid;
+}
+
+/** An endpoint that is listed twice has its state once. */
+function taken(states: Map<string, EndpointState>, endpoint: Endpoint): EndpointState | undefined {
+  const key = keyOf(endpoint);
+  const state = states.get(key);
+  if (state) states.delete(key);
+  return state;
 }
 
 /** The penalty that the failures left on the estimate would keep the probe away. */
