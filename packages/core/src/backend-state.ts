@@ -130,7 +130,7 @@ export class BackendState implements BalanceTarget, EmptyTarget {
     const wasEmpty = this.isEmpty;
     const isFirst = this.#emptySince === 0;
     this.#endpointSet = endpointSet;
-    const selected = endpointSet === null ? [] : endpointSet.endpoints.filter((endpoint) => isSelected(endpoint, this.backend.selector));
+    const selected = endpointSet === null ? [] : selectedBy(this.backend.selector, endpointSet.endpoints);
     this.#releaseLeases(this.endpoints.update(selected, now));
     if (isFirst || (this.isEmpty && !wasEmpty)) this.#emptySince = this.#dependencies.clock.wallTime();
     if (!this.isEmpty) this.#wake();
@@ -176,9 +176,9 @@ function hasSameChannels(one: Backend, other: Backend): boolean {
   );
 }
 
-function isSelected(endpoint: Endpoint, selector: Readonly<Record<string, string>>): boolean {
-  for (const [name, value] of Object.entries(selector)) if (endpoint.labels[name] !== value) return false;
-  return true;
+function selectedBy(selector: Readonly<Record<string, string>>, endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const wanted = Object.entries(selector);
+  return wanted.length === 0 ? endpoints : endpoints.filter(({ labels }) => wanted.every(([name, value]) => labels[name] === value));
 }
 
 const CUSTOM = "custom:";

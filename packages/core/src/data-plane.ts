@@ -134,7 +134,13 @@ function usesOnly(virtualHost: VirtualHost, isSame: (backend: string) => boolean
 function knownIn(snapshot: MeshSnapshot): (address: string) => boolean {
   let known: Set<string> | null = null;
   return (address) => {
-    known ??= new Set(Array.from(snapshot.endpointSets.values(), ({ endpoints }) => endpoints.map((endpoint) => endpoint.address)).flat());
+    known ??= addressesOf(snapshot);
     return known.has(address);
   };
+}
+
+function addressesOf({ endpointSets }: MeshSnapshot): Set<string> {
+  const addresses = new Set<string>();
+  for (const { endpoints } of endpointSets.values()) for (const { address } of endpoints) addresses.add(address);
+  return addresses;
 }

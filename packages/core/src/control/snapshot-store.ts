@@ -3,6 +3,7 @@ import type { Problem } from "../model/problem.ts";
 import type { MeshSnapshot } from "../model/snapshot.ts";
 import { validateSnapshot } from "../model/validate.ts";
 import type { VirtualHost } from "../model/virtual-host.ts";
+import { isSameEndpointSet } from "./same-endpoint-set.ts";
 
 const EMPTY: MeshSnapshot = {
   virtualHosts: [],
@@ -31,7 +32,7 @@ export class SnapshotStore {
       ...snapshot,
       virtualHosts: keepVirtualHosts(snapshot.virtualHosts, old.virtualHosts),
       backends: keepEqual(snapshot.backends, old.backends),
-      endpointSets: keepEqual(snapshot.endpointSets, old.endpointSets),
+      endpointSets: keepEqual(snapshot.endpointSets, old.endpointSets, isSameEndpointSet),
       resources: keepEqual(snapshot.resources, old.resources),
       inboundPolicies: keepEqual(snapshot.inboundPolicies, old.inboundPolicies),
     };
@@ -40,11 +41,15 @@ export class SnapshotStore {
   }
 }
 
-function keepEqual<T>(next: ReadonlyMap<string, T>, old: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+function keepEqual<T>(
+  next: ReadonlyMap<string, T>,
+  old: ReadonlyMap<string, T>,
+  isSame: (one: T, other: T) => boolean = isDeepStrictEqual,
+): ReadonlyMap<string, T> {
   const kept = new Map<string, T>();
   for (const [name, part] of next) {
     const before = old.get(name);
-    kept.set(name, before !== undefined && isDeepStrictEqual(before, part) ? before : part);
+    kept.set(name, before !== undefined && isSame(before, part) ? before : part);
   }
   return kept;
 }
