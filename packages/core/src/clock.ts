@@ -1,3 +1,5 @@
+import { performance } from "node:perf_hooks";
+
 /** A pending timer of a {@link Clock}; opaque, only good for `clearTimer`. */
 export type Timer = object;
 

@@ -25,7 +25,10 @@ export function meshFetch(mesh: Mesh, outbound: OutboundOptions | MeshDispatcher
     const options = { ...fromForeign(input), ...(init as UndiciInit | undefined), dispatcher: bound as unknown as Dispatcher };
     if (options.body instanceof FormData) options.body = undiciForm(options.body);
     const response = (await undiciFetch(isForeign(input) ? input.url : (input as UndiciInput), options)) as unknown as Response;
-    if (bound.context) mesh.remember(response, bound.context);
+    const { context } = bound;
+    if (context) mesh.remember(response, context);
+    // undici keeps what a fetch went through until the next full garbage collection.
+    bound.context = null;
     return response;
   };
 }

@@ -134,16 +134,14 @@ const CONNECTION_OPTIONS = {
 function dispatchOn(dispatcher: Dispatcher, request: MeshRequest, originAuthority: string): Promise<MeshResponse> {
   return new Promise((resolve, reject) => {
     const exchange = new Exchange(request, resolve, reject);
-    dispatcher.dispatch(
-      {
-        path: request.path,
-        method: request.method,
-        headers: wireHeaders(request, originAuthority) as Dispatcher.DispatchOptions["headers"],
-        body: sendableBody(request.body, exchange) as Dispatcher.DispatchOptions["body"],
-        ...(request.headers.upgrade !== undefined && { upgrade: headerValue(request.headers, "upgrade") }),
-      } as Dispatcher.DispatchOptions,
-      exchange as Dispatcher.DispatchHandler,
-    );
+    const options = {
+      path: request.path,
+      method: request.method,
+      headers: wireHeaders(request, originAuthority),
+      body: sendableBody(request.body, exchange),
+      upgrade: headerValue(request.headers, "upgrade") ?? null,
+    };
+    dispatcher.dispatch(options as Dispatcher.DispatchOptions, exchange as Dispatcher.DispatchHandler);
   });
 }
 

@@ -16,6 +16,7 @@ import {
 import type { TraceContext } from "../context.ts";
 import type { Handler, Layer } from "../layer.ts";
 import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse } from "../message.ts";
+import { contextWithSpan } from "./context-with-span.ts";
 import { type Direction, outcomeOf, whenOver } from "./exchange.ts";
 import { writeTraceContext } from "./propagation.ts";
 import { clientAttributes, peerAttributes, serverAttributes, spanName } from "./span-attributes.ts";
@@ -43,7 +44,7 @@ export function clientSpan(deps: TracingDeps): Layer {
     try {
       const active = context.active();
       span = startClientSpan(tracer, request, active);
-      if (span !== null) told = injected(request, trace.setSpan(active, span), fields);
+      if (span !== null) told = injected(request, contextWithSpan(active, span), fields);
     } catch (error) {
       guard.threw(error);
     }
