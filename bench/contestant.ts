@@ -23,6 +23,14 @@ export interface MeasuredSlot extends SlotResult {
   readonly sidecarCpuMicros: number;
 }
 
+/** What is known of a variant after its last slot. */
+export interface Checked {
+  /** What must hold: that the servers saw all of its requests, and what it checks itself. */
+  readonly facts: readonly Fact[];
+  /** How many connections the servers have had from it, or from the sidecar before them; null without servers. */
+  readonly connections: number | null;
+}
+
 /** One variant in its process, with its sidecars if it has any, as the rounds see it. */
 export class Contestant {
   readonly name: string;
@@ -66,13 +74,15 @@ export class Contestant {
     return { ...answer.result, sidecarCpuMicros: (this.#sidecars?.cpuMicros() ?? 0) - before };
   }
 
-  /** What must hold of this variant: that the servers saw all of its requests, and what it checks itself. */
-  async facts(): Promise<readonly Fact[]> {
+  async check(): Promise<Checked> {
     const counts = (await this.#servers?.countsOf(this.#path)) ?? {};
     const answer = await this.#child.ask({ kind: "verify", counts }, PATIENCE_MS);
     if (answer.kind !== "facts") throw new Error(`${this.name} answered a verification with ${answer.kind}`);
     const facts = this.#servers ? [arrivals(answer.requests, counts), ...answer.facts] : answer.facts;
-    return this.#sidecars ? [...facts, ...(await this.#sidecars.facts(answer.requests))] : facts;
+    return {
+      facts: this.#sidecars ? [...facts, ...(await this.#sidecars.facts(answer.requests))] : facts,
+      connections: this.#servers ? Object.values(counts).reduce((sum, { connections }) => sum + connections, 0) : null,
+    };
   }
 
   async close(): Promise<void> {

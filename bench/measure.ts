@@ -1,7 +1,6 @@
 import { performance } from "node:perf_hooks";
-import { Contestant, type MeasuredSlot, type Surroundings } from "./contestant.ts";
+import { type Checked, Contestant, type MeasuredSlot, type Surroundings } from "./contestant.ts";
 import { limitOf } from "./limits.ts";
-import type { Fact } from "./protocol.ts";
 import { bootstrap, halfWidth } from "./statistics.ts";
 import type { Comparison } from "./suites.ts";
 
@@ -20,8 +19,8 @@ export type Round = ReadonlyMap<string, MeasuredSlot>;
 export interface Measurement {
   readonly comparison: Comparison;
   readonly rounds: readonly Round[];
-  /** What must hold of each variant, by name. */
-  readonly facts: ReadonlyMap<string, readonly Fact[]>;
+  /** Of each variant, by name. */
+  readonly checked: ReadonlyMap<string, Checked>;
   readonly elapsedMs: number;
 }
 
@@ -38,9 +37,9 @@ export async function measure(comparison: Comparison, around: Surroundings, budg
     await warmUp(contestants, comparison, budgetMs);
     const rounds = await runRounds(contestants, comparison, startedAt + budgetMs);
     const elapsedMs = performance.now() - startedAt;
-    const facts = new Map<string, readonly Fact[]>();
-    for (const contestant of contestants) facts.set(contestant.name, await contestant.facts());
-    return { comparison, rounds, facts, elapsedMs };
+    const checked = new Map<string, Checked>();
+    for (const contestant of contestants) checked.set(contestant.name, await contestant.check());
+    return { comparison, rounds, checked, elapsedMs };
   } finally {
     await Promise.all(contestants.map((contestant) => contestant.close()));
   }

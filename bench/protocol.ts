@@ -35,6 +35,8 @@ export interface ServerCount {
   readonly requests: number;
   /** Requests with a traceparent whose sampled flag is not set. */
   readonly unsampled: number;
+  /** How many connections they came over. */
+  readonly connections: number;
 }
 
 /** What each server counted for the variant's path, by address. */

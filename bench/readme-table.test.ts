@@ -24,6 +24,7 @@ function rowsOfAWholeRun(): readonly Row[] {
     verdict: "compared",
     goal: null,
     limit: null,
+    connections: 32,
     rounds: 20,
     requestsPerSecond: 1_000,
     p50Ms: index / 10,

@@ -42,7 +42,7 @@ function measurement(rounds: readonly (readonly [plain: number, mesh: number])[]
           ["mesh.request", slot(mesh)],
         ]),
     ),
-    facts: new Map(),
+    checked: new Map(),
     elapsedMs: 1_000,
     ...change,
   };
@@ -65,8 +65,9 @@ test("the base is compared to nothing", () => {
 });
 
 test("a row whose variant did not do its work is invalid, however fast it was", () => {
-  const facts = new Map([["mesh.request", [{ name: "retry", holds: false, seen: "503" }]]]);
-  const [plain, mesh] = rowsOf(measurement([[40, 30]], { facts }));
+  const facts = [{ name: "retry", holds: false, seen: "503" }];
+  const checked = new Map([["mesh.request", { facts, connections: 32 }]]);
+  const [plain, mesh] = rowsOf(measurement([[40, 30]], { checked }));
   expect(plain?.verdict).toBe("base");
   expect(mesh?.verdict).toBe("invalid");
 });

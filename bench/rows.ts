@@ -28,6 +28,8 @@ export interface Row {
   readonly goal: number | null;
   readonly limit: number | null;
   readonly concurrency: number;
+  /** That the servers have had, from the client or from the sidecar before them, over all rounds; null in the stub suite. */
+  readonly connections: number | null;
   readonly rounds: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number | null;
@@ -38,12 +40,12 @@ export function rowsOf(measurement: Measurement): readonly Row[] {
   return measurement.comparison.variants.map(({ name }) => rowOf(measurement, name));
 }
 
-function rowOf({ comparison, rounds, facts }: Measurement, variant: string): Row {
+function rowOf({ comparison, rounds, checked }: Measurement, variant: string): Row {
   const { suite, base, concurrency } = comparison;
   const limit = limitOf(suite, variant);
   const interval = bootstrap(figures(rounds, variant, base));
   const total = bootstrap(figures(rounds, variant, base, totalCpu));
-  const isValid = (facts.get(variant) ?? []).every(({ holds }) => holds);
+  const isValid = (checked.get(variant)?.facts ?? []).every(({ holds }) => holds);
   const verdict = variant === base ? "base" : limit ? judge(interval, limit.limit) : "compared";
   return {
     suite,
@@ -62,6 +64,7 @@ function rowOf({ comparison, rounds, facts }: Measurement, variant: string): Row
     goal: limit?.goal ?? null,
     limit: limit?.limit ?? null,
     concurrency,
+    connections: checked.get(variant)?.connections ?? null,
     rounds: rounds.length,
     requestsPerSecond: Math.round(medianOf(rounds, variant, ({ requests, elapsedMs }) => (requests / elapsedMs) * 1_000) ?? 0),
     p50Ms: medianOf(rounds, variant, ({ p50Ms }) => p50Ms),

@@ -72,9 +72,9 @@ async function measureAll(comparisons: readonly Comparison[], envoy: EnvoyBinary
 /** Says every fact that did not hold; true if there was none. */
 function allHold(measurements: readonly Measurement[]): boolean {
   let hold = true;
-  for (const { comparison, facts } of measurements) {
-    for (const [variant, ofVariant] of facts) {
-      for (const { name, holds, seen } of ofVariant) {
+  for (const { comparison, checked } of measurements) {
+    for (const [variant, { facts }] of checked) {
+      for (const { name, holds, seen } of facts) {
         if (holds) continue;
         hold = false;
         say(`INVALID ${comparison.suite}, ${variant}: ${name}\n  seen: ${seen}`);

@@ -4,19 +4,26 @@
  * `/probe/broken` with 500, and none answers `/probe/hang`.
  */
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { ServerAnswer, ServerOrder } from "./protocol.ts";
 import { ANSWER } from "./variant.ts";
 
 const isFaulty = process.argv[2] === "0";
-const byPath: Record<string, { requests: number; unsampled: number }> = Object.create(null);
+const byPath: Record<string, { requests: number; unsampled: number; connections: number }> = Object.create(null);
 
 process.on("disconnect", () => process.exit(0));
 process.on("SIGINT", () => {});
 
-function count(path: string, traceparent: string | string[] | undefined): void {
-  byPath[path] ??= { requests: 0, unsampled: 0 };
+/** A connection belongs to one variant, which asks for one path until it is checked. */
+const known = new WeakSet<Socket>();
+
+function count(path: string, socket: Socket, traceparent: string | string[] | undefined): void {
+  byPath[path] ??= { requests: 0, unsampled: 0, connections: 0 };
   byPath[path].requests++;
+  if (!known.has(socket)) {
+    known.add(socket);
+    byPath[path].connections++;
+  }
   if (typeof traceparent === "string" && traceparent.endsWith("-00")) byPath[path].unsampled++;
 }
 
@@ -27,7 +34,7 @@ function respond(response: ServerResponse, status: number): void {
 
 const server = createServer((request, response) => {
   const path = request.url ?? "";
-  count(path, request.headers.traceparent);
+  count(path, request.socket, request.headers.traceparent);
   if (path === "/probe/hang") return;
   respond(response, path === "/probe/broken" ? 500 : path === "/probe/flaky" && isFaulty ? 503 : 200);
 });

@@ -33,7 +33,7 @@ export class Servers {
     for (const [index, child] of this.#children.entries()) {
       const answer = await child.ask({ kind: "counts" }, PATIENCE_MS);
       const byPath = answer.kind === "counts" ? answer.byPath : {};
-      counts[this.addresses[index] ?? ""] = byPath[path] ?? { requests: 0, unsampled: 0 };
+      counts[this.addresses[index] ?? ""] = byPath[path] ?? { requests: 0, unsampled: 0, connections: 0 };
     }
     return counts;
   }
