@@ -4,7 +4,6 @@ import { handWired } from "./hand-wired.ts";
 /** As the three libraries' introductions show it: their defaults, every span sampled. */
 export const open: OpenVariant = handWired({
   abortOnReturn: true,
-  passSignal: true,
   breaker: { errorThresholdPercentage: 50, resetTimeout: 10_000 },
   sampled: true,
 });

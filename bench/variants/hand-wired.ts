@@ -9,7 +9,6 @@ import { startTracing } from "./tracing.ts";
 export interface HandWiring {
   /** cockatiel's default aborts a signal after every success, to clean up. */
   readonly abortOnReturn: boolean;
-  readonly passSignal: boolean;
   readonly breaker: OpossumOptions;
   readonly sampled: boolean;
 }
@@ -37,7 +36,7 @@ export function handWired(wiring: HandWiring): OpenVariant {
     const dispatcher = new Agent();
     const policy = resilience(wiring);
 
-    const send = async (url: string, signal: AbortSignal | null): Promise<Answer> => {
+    const send = async (url: string, signal: AbortSignal): Promise<Answer> => {
       const headers: Record<string, string> = {};
       propagation.inject(context.active(), headers);
       const { statusCode, body } = await request(url, { dispatcher, headers, signal });
@@ -52,7 +51,7 @@ export function handWired(wiring: HandWiring): OpenVariant {
     }));
     const next = inTurn(servers);
 
-    const attempt = (signal: AbortSignal | null): Promise<Answer> => {
+    const attempt = (signal: AbortSignal): Promise<Answer> => {
       const server = next();
       const attributes = { "http.request.method": "GET", "server.address": server.address, "url.full": server.url };
       return tracer.startActiveSpan("GET", { kind: SpanKind.CLIENT, attributes }, async (span) => {
@@ -72,7 +71,7 @@ export function handWired(wiring: HandWiring): OpenVariant {
 
     return {
       async call() {
-        const { status, bytes } = await policy.execute(({ signal }) => attempt(wiring.passSignal ? signal : null));
+        const { status, bytes } = await policy.execute(({ signal }) => attempt(signal));
         expectAnswer(status, bytes.length);
       },
       async close() {
