@@ -10,17 +10,13 @@ import { Servers } from "./servers.ts";
 import { COMPARISONS, type Comparison } from "./suites.ts";
 import { textTable } from "./table.ts";
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    endAll();
-    process.exit(130);
-  });
-}
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
 
-function endAll(): void {
+// Whatever ends this process, an error of its own too, ends what it has started.
+process.on("exit", () => {
   killAll();
   killEnvoys();
-}
+});
 
 /** Progress goes to stderr, so that stdout is the table alone. */
 function say(line: string): void {
@@ -125,6 +121,5 @@ try {
   await main(optionsOrExit());
 } catch (error) {
   say(`the bench failed: ${(error as Error).stack ?? String(error)}`);
-  endAll();
   process.exit(1);
 }
