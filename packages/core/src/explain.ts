@@ -21,6 +21,7 @@ import { type CompiledRoute, requestChange } from "./outbound.ts";
 import { refusesScheme } from "./policy/plaintext.ts";
 import { startOutbound } from "./request-start.ts";
 import { redirectLocation } from "./routing/redirect.ts";
+import type { RouteTable } from "./routing/route-table.ts";
 import { pathnameOf } from "./routing/router.ts";
 
 export interface ExplainRequest {
@@ -117,7 +118,7 @@ export function explainRequest(wanted: ExplainRequest, { dataPlane, clock, egres
     };
   }
   const { virtualHost } = claim;
-  const { routes, alternatives } = explainRoutes(dataPlane.compiled(virtualHost).routes, request, dataPlane, clock.now());
+  const { routes, alternatives } = explainRoutes(dataPlane.compiled(virtualHost).table, request, dataPlane, clock.now());
   return {
     authority: request.authority,
     virtualHost: { name: virtualHost.name, claim: claim.claim, from: virtualHost.origin },
@@ -156,9 +157,12 @@ function requestOf(wanted: ExplainRequest, clock: Clock): { request: MeshRequest
   return { request, host: parsed.host };
 }
 
-/** A route with a fraction takes only some requests: what follows it may be taken too. */
+/**
+ * A route with a fraction takes only some requests: what follows it may be taken too. Only a route that the table asks can be taken;
+ * the others are asked here for their reason alone.
+ */
 function explainRoutes(
-  compiled: readonly CompiledRoute[],
+  table: RouteTable<CompiledRoute>,
   request: MeshRequest,
   dataPlane: DataPlane,
   now: number,
@@ -166,10 +170,13 @@ function explainRoutes(
   const pathname = pathnameOf(request.path);
   const routes: ExplainedRoute[] = [];
   const alternatives: ExplainedDecision[] = [];
-  for (const { name, route, match } of compiled) {
-    const failed = match.conditions.find((condition) => !condition.test(request, pathname));
-    routes.push({ name, from: route.origin, matched: failed === undefined, why: failed ? `not matched: ${failed.why}` : reasonOf(match) });
-    if (failed || match.fraction?.numerator === 0) continue;
+  const asked = new Set(table.asked(request, pathname));
+  for (const compiled of table.routes) {
+    const { name, route, match } = compiled;
+    const failed = match.conditions.find((condition) => !condition.test(request, pathname))?.why;
+    const refused = asked.has(compiled) ? failed : (failed ?? "passed over");
+    routes.push({ name, from: route.origin, matched: refused === undefined, why: refused ? `not matched: ${refused}` : reasonOf(match) });
+    if (refused !== undefined || match.fraction?.numerator === 0) continue;
     alternatives.push(decisionOf(route, request, dataPlane, now));
     if (match.fraction === null || match.fraction.numerator >= match.fraction.denominator) return { routes, alternatives };
   }

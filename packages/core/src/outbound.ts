@@ -29,6 +29,7 @@ import { type CompiledMatch, compileMatch } from "./routing/match.ts";
 import { type Mirror, mirror } from "./routing/mirror.ts";
 import { locationOf } from "./routing/redirect.ts";
 import { pathRewriter } from "./routing/rewrite.ts";
+import { type RouteTable, routeTable } from "./routing/route-table.ts";
 import { router } from "./routing/router.ts";
 import { split } from "./routing/split.ts";
 import { isTraced } from "./telemetry/tracer.ts";
@@ -71,7 +72,7 @@ export interface CompiledRoute {
 
 export interface CompiledVirtualHost {
   readonly virtualHost: VirtualHost;
-  readonly routes: readonly CompiledRoute[];
+  readonly table: RouteTable<CompiledRoute>;
   readonly handler: Handler;
 }
 
@@ -86,7 +87,7 @@ export function unclaimedStack(send: Handler, dependencies: UnclaimedDependencie
 export function compileVirtualHost(virtualHost: VirtualHost, dependencies: OutboundDependencies): CompiledVirtualHost {
   const { extensions } = dependencies;
   const hostDependencies = { ...dependencies, tryLayers: extensions.layers("attempt", virtualHost.layers) };
-  const routes = virtualHost.routes.map((route) => compileRoute(route, hostDependencies));
+  const table = routeTable(virtualHost.routes.map((route) => compileRoute(route, hostDependencies)));
   const handler = compose(
     [
       // Outermost, so that whatever fails beneath leaves with what happened to it.
@@ -97,9 +98,9 @@ export function compileVirtualHost(virtualHost: VirtualHost, dependencies: Outbo
       // The application's own: beneath what logs and counts, so that what they refuse is seen; above the route, which they may change.
       ...extensions.layers("request", virtualHost.layers),
     ],
-    router(virtualHost.name, routes),
+    router(virtualHost.name, table),
   );
-  return { virtualHost, routes, handler };
+  return { virtualHost, table, handler };
 }
 
 function compileRoute(route: Route, dependencies: HostDependencies): CompiledRoute {

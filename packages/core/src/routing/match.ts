@@ -13,6 +13,8 @@ export interface Condition {
 
 /** A route's match, compiled: all conditions must hold. The fraction comes last and is the only one that consumes randomness. */
 export interface CompiledMatch {
+  /** What was compiled. */
+  readonly definition: RouteMatch;
   readonly conditions: readonly Condition[];
   readonly fraction: Fraction | null;
   test(request: MeshRequest, pathname: string): boolean;
@@ -33,7 +35,7 @@ export function compileMatch(match: RouteMatch, random: Random): CompiledMatch {
   }
   for (const header of match.headers) conditions.push(headerCondition(header));
   for (const parameter of match.query) conditions.push(queryCondition(parameter));
-  return { conditions, fraction, test: testOf(conditions, fraction, random) };
+  return { definition: match, conditions, fraction, test: testOf(conditions, fraction, random) };
 }
 
 function testOf(conditions: readonly Condition[], fraction: Fraction | null, random: Random): CompiledMatch["test"] {
@@ -55,9 +57,9 @@ function pathCondition(match: PathMatch): Condition {
 }
 
 function pathPredicate(match: PathMatch): (pathname: string) => boolean {
-  if (match.kind === "regex") return compileRegex(match.value, match.ignoreCase);
+  if (match.kind === "regex") return regexPredicate(match);
   const fold = match.ignoreCase ? (value: string) => value.toLowerCase() : (value: string) => value;
-  const wanted = fold(match.value);
+  const wanted = wantedPath(match);
   switch (match.kind) {
     case "exact":
       return (pathname) => fold(pathname) === wanted;
@@ -65,16 +67,29 @@ function pathPredicate(match: PathMatch): (pathname: string) => boolean {
       return (pathname) => fold(pathname).endsWith(wanted);
     case "string-prefix":
       return (pathname) => fold(pathname).startsWith(wanted);
-    case "prefix": {
-      const element = wanted.endsWith("/") ? wanted.slice(0, -1) : wanted;
+    case "prefix":
       return (pathname) => {
         const path = fold(pathname);
-        return path.startsWith(element) && (path.length === element.length || path.charCodeAt(element.length) === 47);
+        return path.startsWith(wanted) && (path.length === wanted.length || path.charCodeAt(wanted.length) === 47);
       };
-    }
     default:
       return match.kind satisfies never;
   }
+}
+
+/** Compiled when it is first asked, which of many expressions few ever are: compiling one costs a hundred times as much as finding a route. */
+function regexPredicate({ value, ignoreCase }: PathMatch): (pathname: string) => boolean {
+  let matches: ((pathname: string) => boolean) | null = null;
+  return (pathname) => {
+    matches ??= compileRegex(value, ignoreCase);
+    return matches(pathname);
+  };
+}
+
+/** What a path is compared with: in lower case where case does not matter; a prefix without the slash that ends its last element. */
+export function wantedPath({ kind, value, ignoreCase }: PathMatch): string {
+  const wanted = ignoreCase ? value.toLowerCase() : value;
+  return kind === "prefix" && wanted.endsWith("/") ? wanted.slice(0, -1) : wanted;
 }
 
 function headerCondition({ name, match }: NamedMatch): Condition {
@@ -83,7 +98,7 @@ function headerCondition({ name, match }: NamedMatch): Condition {
 }
 
 /** Several fields of one name are one list (RFC 9110 5.3). */
-function joinedHeader(headers: HeaderMap, name: string): string | undefined {
+export function joinedHeader(headers: HeaderMap, name: string): string | undefined {
   const value = headers[name];
   return typeof value === "object" ? value.join(",") : value;
 }
