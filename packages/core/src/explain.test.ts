@@ -153,7 +153,8 @@ const action: fc.Arbitrary<RouteAction> = fc.oneof(
   })),
 );
 const routes: fc.Arbitrary<Route[]> = fc
-  .array(fc.record({ match, action }), { maxLength: 4 })
+  // More than are asked one by one.
+  .array(fc.record({ match, action }), { maxLength: 12, size: "max" })
   .map((all) => all.map((parts, index) => routeOf({ name: `r${index}`, ...parts })));
 const wanted = fc.record({
   method: fc.constantFrom("GET", "POST", "PUT"),
@@ -183,6 +184,23 @@ test("what a request does is one of the decisions that explain gave for it", asy
     }),
     { numRuns: 300 },
   );
+});
+
+test("a route that the table does not ask is not taken, whatever its conditions say", () => {
+  const { dataPlane, clock } = outboundStack(
+    snapshotOf({ virtualHosts: [virtualHostOf({ routes: [routeOf({ name: "a" }), routeOf()] })] }),
+  );
+  const { virtualHost } = dataPlane.claim("reviews") ?? expect.fail("reviews is claimed");
+  const compiled = dataPlane.compiled(virtualHost);
+  const skipping = { ...compiled, table: { ...compiled.table, asked: () => compiled.table.routes.slice(1) } };
+  dataPlane.compiled = () => skipping;
+  expect(explainRequest({ url: "http://reviews/" }, { dataPlane, clock, egress: "allow" })).toMatchObject({
+    routes: [
+      { name: "a", matched: false, why: "not matched: passed over" },
+      { name: "default", matched: true },
+    ],
+    decision: { route: "default" },
+  });
 });
 
 interface Seen {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { pathMatchOf, requestOf, routeMatchOf } from "../../test/builders.ts";
 import { REQUEST, ROUTE_MATCH } from "../../test/route-arbitraries.ts";
 import type { MeshRequest } from "../message.ts";
 import type { RouteMatch } from "../model/match.ts";
@@ -54,4 +55,18 @@ test("an index takes the very route that asking each in order takes, and draws t
     }),
     { numRuns: 2_000 },
   );
+});
+
+test("few routes are asked one after the other, from eight on those alone that may match", () => {
+  const asked = (count: number) => {
+    const routes = Array.from({ length: count }, (_, number) => ({
+      number,
+      match: compileMatch(routeMatchOf({ path: pathMatchOf({ value: `/${number}` }) }), () => 0),
+    }));
+    const table = routeTable(routes);
+    expect(table.routes).toBe(routes);
+    return table.asked(requestOf({ path: "/6/x" }), "/6/x").map(({ number }) => number);
+  };
+  expect(asked(7)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  expect(asked(8)).toEqual([6]);
 });
