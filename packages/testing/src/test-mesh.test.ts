@@ -272,7 +272,10 @@ test("calls that come through another front door are seen too", async () => {
 
 test("the access log goes to the logger it is given", async () => {
   const lines: object[] = [];
-  await using t = testMesh({ config: document(), accessLog: { logger: { info: (line) => void lines.push(line) }, fields: ["path", "outcome"] } });
+  await using t = testMesh({
+    config: document(),
+    accessLog: { logger: { info: (line) => void lines.push(line) }, fields: ["path", "outcome"] },
+  });
   await t.fetch("http://reviews/api/7");
   expect(lines).toEqual([{ path: "/api/7", outcome: "200" }]);
 });
