@@ -25,6 +25,23 @@ test("an abort answers after the delay, asks no endpoint and is not retried", as
   expect(t.endpoint(ONE).requests).toHaveLength(0);
 });
 
+test("closing waits for a request that is held back, and cuts it at its limit", async () => {
+  for (const { limit, outcome } of [
+    { limit: "1s", outcome: "200" },
+    { limit: "50ms", outcome: "closed" },
+  ]) {
+    const t = meshOf({ fault: { delay: { duration: "200ms" } } });
+    const reply = t.request("http://reviews/").then(
+      ({ status }) => `${status}`,
+      ({ code }) => code,
+    );
+    const closed = t.mesh.close({ limit });
+    await t.advance(limit);
+    await closed;
+    expect([limit, await reply, t.clock.pendingTimers]).toEqual([limit, outcome, 0]);
+  }
+});
+
 test("a share of requests is hit, fractions of a percent too", async () => {
   await using t = meshOf({ fault: { abort: { percent: 12.5, status: 500 } } });
   let hit = 0;

@@ -125,7 +125,7 @@ function routeHandler(route: Route, dependencies: HostDependencies): Handler {
       // Above everything that can wait, so that the total covers all of it.
       deadline(route.timeout, dependencies),
       // Beneath the deadline, which a delay uses up as a slow server would; above all that would hold it against an endpoint.
-      route.fault === null ? null : fault(route.fault, dependencies.clock, dependencies.random),
+      route.fault === null ? null : fault(route.fault, dependencies),
       // Above the split, so that every backend of the route, and its mirrors, see the same request.
       changed(requestChange(route)),
       // Above the split and the attempts: one copy, whatever becomes of the request.

@@ -2,28 +2,45 @@ import { sleep } from "../cancel.ts";
 import type { Clock } from "../clock.ts";
 import { isTaken } from "../fraction.ts";
 import type { Layer } from "../layer.ts";
-import { headerValue, localResponse, type MeshRequest } from "../message.ts";
+import { headerValue, localResponse, type MeshRequest, type MeshResponse } from "../message.ts";
 import { MAX_FAULT_DELAY_MS } from "../model/defaults.ts";
 import type { FaultPolicy } from "../model/route.ts";
 import type { Random } from "../random.ts";
+import type { Waits } from "../waits.ts";
 
 /** Envoy's names, believed only where the document allows faults by header. */
 const DELAY_HEADER = "x-envoy-fault-delay-request";
 const ABORT_HEADER = "x-envoy-fault-abort-request";
 
+export interface FaultDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly waits: Waits;
+}
+
 /**
  * Makes some requests slow or fail, to see what becomes of them: first the delay, then the abort, as Envoy's fault filter.
  * Beneath the deadline, which a delay uses up; above the attempts, so that an abort is not retried and no endpoint is blamed.
  */
-export function fault(policy: FaultPolicy, clock: Clock, random: Random): Layer {
+export function fault(policy: FaultPolicy, { clock, random, waits }: FaultDependencies): Layer {
   return (next) => async (request) => {
     const delayMs = delayOf(policy, request, random);
     const status = abortOf(policy, request, random);
-    if (delayMs > 0) await sleep(clock, delayMs, request.cancel);
-    if (status === null) return next(request);
-    const body = request.method === "HEAD" ? null : "fault injected by the mesh\n";
-    return localResponse(status, body, { "content-type": "text/plain", "x-heddle-fault": "abort" });
+    const { cancel } = request.context;
+    // No channel has it yet: closing would not know of it.
+    if (delayMs > 0) waits.begin(cancel);
+    try {
+      if (delayMs > 0) await sleep(clock, delayMs, request.cancel);
+      return status === null ? await next(request) : aborted(status, request);
+    } finally {
+      if (delayMs > 0) waits.end(cancel);
+    }
   };
+}
+
+function aborted(status: number, { method }: MeshRequest): MeshResponse {
+  const body = method === "HEAD" ? null : "fault injected by the mesh\n";
+  return localResponse(status, body, { "content-type": "text/plain", "x-heddle-fault": "abort" });
 }
 
 function delayOf(policy: FaultPolicy, { headers }: MeshRequest, random: Random): number {
