@@ -141,7 +141,12 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
 
   fail(error: unknown): void {
     if (this.#isOver) return;
-    this.#finish()?.onResponseError?.(this, error as Error);
+    const wasAnswered = this.#body !== null;
+    const handler = this.#finish();
+    const tell = () => handler?.onResponseError?.(this, error as Error);
+    // Undici's fetch listens some microtasks after the head: of what broke before that, its reader would never hear.
+    if (wasAnswered) process.nextTick(tell);
+    else tell();
   }
 
   #finish(): Handler | null {

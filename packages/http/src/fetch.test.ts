@@ -1,4 +1,5 @@
 import { meshError } from "@heddle/core";
+import { testMesh } from "@heddle/testing";
 import { expect, test } from "vitest";
 import { echo, meshOf, serve } from "../test/front-doors.ts";
 import { meshFetch } from "./fetch.ts";
@@ -33,6 +34,16 @@ test("a failure of the mesh is fetch's TypeError with the mesh's error as cause"
   expect(error).toBeInstanceOf(TypeError);
   expect(String(error)).toContain("fetch failed");
   expect(meshError(error)?.code).toBe("deadline_exceeded");
+});
+
+test("a body that breaks together with its head fails its reader", async () => {
+  await using t = testMesh({ config: { apiVersion: "heddle/v1", services: { reviews: { endpoints: [{ address: "127.0.0.1:9081" }] } } } });
+  for (const after of ["head", "body"] as const) {
+    t.endpoint("127.0.0.1:9081").reset({ after });
+    const response = await meshFetch(t.mesh)("http://reviews/");
+    const error = await response.text().catch((thrown: unknown) => thrown);
+    expect([after, meshError(error)?.code]).toEqual([after, "connection_reset"]);
+  }
 });
 
 test("the caller's own signal.reason comes back unchanged", async () => {
