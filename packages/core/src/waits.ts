@@ -7,9 +7,12 @@ import type { Cancel } from "./cancel.ts";
 export class Waits {
   readonly #waiting = new Set<Cancel>();
   #listeners: (() => void)[] = [];
+  #ended: { readonly reason: unknown } | null = null;
 
+  /** Cancels the request at once if all were: what is cut then may not begin to wait for another try. */
   begin(request: Cancel): void {
-    this.#waiting.add(request);
+    if (this.#ended) request.cancel(this.#ended.reason);
+    else this.#waiting.add(request);
   }
 
   end(request: Cancel): void {
@@ -25,7 +28,9 @@ export class Waits {
     return new Promise((resolve) => this.#listeners.push(resolve));
   }
 
+  /** For good. */
   cancelAll(reason: unknown): void {
+    this.#ended = { reason };
     for (const request of [...this.#waiting]) request.cancel(reason);
   }
 }
