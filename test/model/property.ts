@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+
+const { env } = process;
+
+/** Asked for; 0: what the test takes without being asked. */
+export const RUNS: number = Number(env.HEDDLE_MODEL_RUNS ?? 0);
+const DEFAULT_SEED = 20_260_101;
+
+/** A scenario to play instead of generated ones: a file with the counterexample that a failure printed. */
+export function givenScenario(): unknown {
+  const path = env.HEDDLE_MODEL_SCENARIO;
+  return path === undefined ? undefined : JSON.parse(readFileSync(path, "utf8"));
+}
+
+/**
+ * Runs a property as the environment says: HEDDLE_MODEL_RUNS (more than usual takes another seed each time), HEDDLE_MODEL_SEED and
+ * HEDDLE_MODEL_PATH (which a failure prints). Returns how many runs there were.
+ */
+export async function assertProperty(
+  file: string,
+  usual: number,
+  assert: (options: { readonly numRuns: number; readonly seed: number; readonly path?: string }) => Promise<void>,
+): Promise<number> {
+  const numRuns = RUNS || usual;
+  const seed = Number(env.HEDDLE_MODEL_SEED ?? (numRuns > usual ? process.hrtime.bigint() % 2_147_483_647n : DEFAULT_SEED));
+  const path = env.HEDDLE_MODEL_PATH;
+  try {
+    await assert({ numRuns, seed, ...(path !== undefined && { path }) });
+  } catch (error) {
+    const found = /path: "([\d:]+)"/.exec(String(error))?.[1];
+    console.error(`again: HEDDLE_MODEL_SEED=${seed}${found ? ` HEDDLE_MODEL_PATH=${found}` : ""} npx vitest run ${file}`);
+    throw error;
+  }
+  return numRuns;
+}
