@@ -37,7 +37,7 @@ function totalDeadline(totalMs: number | null, holdsForStreams: boolean, { clock
     if (context.deadlineAt === Number.POSITIVE_INFINITY) return next(request);
     const now = clock.now();
     if (context.deadlineAt <= now) return Promise.reject(alreadyPast(request));
-    const expire = (lateMs: number) => cut(request, lateMs, exceeded(request, totalMs));
+    const expire = (lateMs: number) => cut(request, lateMs, exceeded(request, totalMs, lateMs));
     let pending = deadlines.add(context.deadlineAt - now, expire, now);
     const forget = () => deadlines.remove(pending);
     return next(request).then(
@@ -72,7 +72,7 @@ function headDeadline(headMs: number, { clock, deadlines }: Time): Layer {
     context.headDeadlineAt = context.startedAt + headMs;
     const now = clock.now();
     if (context.headDeadlineAt <= now) return Promise.reject(alreadyPast(request));
-    const tooLate = (lateMs: number) => cut(request, lateMs, missing(request, `response head within ${formatDuration(headMs)}`));
+    const tooLate = (lateMs: number) => cut(request, lateMs, missing(request, `response head within ${formatDuration(headMs)}`, lateMs));
     const pending = deadlines.add(context.headDeadlineAt - now, tooLate, now);
     return next(request).finally(() => deadlines.remove(pending));
   };
@@ -94,7 +94,7 @@ function watchIdle(request: MeshRequest, response: MeshResponse, idleMs: number,
   const look = (lateMs: number) => {
     const restMs = body.isHeld ? idleMs : movedAt + idleMs - clock.now();
     if (restMs > 0) pending = deadlines.add(restMs, look);
-    else cut(request, lateMs, missing(request, `byte of the response body for ${formatDuration(idleMs)}`));
+    else cut(request, lateMs, missing(request, `byte of the response body for ${formatDuration(idleMs)}`, lateMs));
   };
   pending = deadlines.add(idleMs, look);
   body.whenMoved(() => {
@@ -116,18 +116,23 @@ function alreadyPast(request: MeshRequest): MeshError {
   return new MeshError("deadline_exceeded", `${requestName(request)}: the deadline had passed before it was sent`);
 }
 
-function missing(request: MeshRequest, what: string): MeshError {
-  return new MeshError("deadline_exceeded", `${requestName(request)}: no ${what}`);
+function missing(request: MeshRequest, what: string, lateMs: number): MeshError {
+  return new MeshError("deadline_exceeded", `${requestName(request)}: no ${what}${lateWords(lateMs)}`);
+}
+
+/** Whose lateness it was, for people. */
+function lateWords(lateMs: number): string {
+  return lateMs > LATE_MS ? `; noticed ${formatDuration(Math.round(lateMs))} late, because the event loop of this process was blocked` : "";
 }
 
 /** Says whose limit it was, unless it is the route's own. */
-function exceeded(request: MeshRequest, totalMs: number | null): MeshError {
+function exceeded(request: MeshRequest, totalMs: number | null, lateMs: number): MeshError {
   const { startedAt, deadlineAt, options } = request.context;
   const limitMs = deadlineAt - startedAt;
   const isCalls = options.timeout !== undefined && parseDuration(options.timeout) === limitMs;
   const whose = limitMs === totalMs ? "" : isCalls ? " (the call's timeout)" : " (all that was left to the inbound request)";
   const what = request.method === "" ? "result" : "complete response";
-  return missing(request, `${what} within ${formatDuration(Math.round(limitMs))}${whose}`);
+  return missing(request, `${what} within ${formatDuration(Math.round(limitMs))}${whose}`, lateMs);
 }
 
 /** One try's time until the response head. What it stops is this try alone. */
@@ -139,7 +144,9 @@ export function tryTimeout(timeoutMs: number, { deadlines }: Time): Layer {
     const pending = deadlines.add(timeoutMs, (lateMs) => {
       if (request.attempt && lateMs > LATE_MS) request.attempt.wasLate = true;
       const missing = request.method === "" ? "result" : `response head from ${request.attempt?.endpoint || "any endpoint"}`;
-      cancel.cancel(new MeshError("attempt_timeout", `${requestName(request)}: no ${missing} within ${formatDuration(timeoutMs)}`));
+      cancel.cancel(
+        new MeshError("attempt_timeout", `${requestName(request)}: no ${missing} within ${formatDuration(timeoutMs)}${lateWords(lateMs)}`),
+      );
     });
     return next(derive(request, { cancel })).then(
       (response) => {
