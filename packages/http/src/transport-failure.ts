@@ -1,4 +1,4 @@
-import { TransportFailure } from "@heddle/core";
+import { MeshError, TransportFailure } from "@heddle/core";
 import { errors } from "undici";
 
 /** What undici says when the request itself cannot be sent as it is: the caller's mistake, not the endpoint's failure. */
@@ -14,7 +14,9 @@ const CUT_SHORT = "Invalid EOF state";
 /** How an error of undici or of the socket is called here. `wasSent`: part of the request may have been written. */
 export function transportFailure(error: unknown, wasSent: boolean): unknown {
   const code = codeOf(error);
-  if (error instanceof TransportFailure || error instanceof TypeError || CALLERS_MISTAKES.has(code)) return error;
+  // What destroyed the channel says so itself.
+  if (error instanceof MeshError || error instanceof TransportFailure || error instanceof TypeError || CALLERS_MISTAKES.has(code))
+    return error;
   if (!wasSent) return new TransportFailure("connect-failure", messageOf(error), { cause: error });
   return new TransportFailure(isNotTheProtocol(error) ? "protocol-error" : "reset", messageOf(error), { cause: error });
 }
