@@ -24,7 +24,7 @@ const mesh = await joinMesh({
 function takeAll(): void {
   for (;;) {
     try {
-      held.push(openSync("/dev/null"));
+      held.push(openSync("/dev/null", "r"));
     } catch {
       return;
     }

@@ -21,7 +21,7 @@ interface Shortage {
 
 /** From now on the system refuses connections to these servers: everything above the system call is real. */
 function shortOf(code: keyof typeof ERRNO, servers: readonly [LoopbackServer, ...LoopbackServer[]]): Shortage {
-  const { _handle } = servers[0].server as Server & { readonly _handle: TcpHandle };
+  const { _handle } = servers[0].server as unknown as Server & { readonly _handle: TcpHandle };
   const prototype = Object.getPrototypeOf(_handle) as TcpHandle;
   const { connect } = prototype;
   const ports = new Set(servers.map(({ address }) => Number(address.split(":")[1])));
