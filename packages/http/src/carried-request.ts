@@ -45,6 +45,17 @@ export class CarriedRequest implements Carrier, BodySource {
     this.#routed = routed;
   }
 
+  /** Node tells a request that was given up before it had a connection nothing until it has one; from now on it is told at once. */
+  followCaller(request: MeshRequest): void {
+    const client = this.#client;
+    const { destroy } = client;
+    client.destroy = (error?: Error) => {
+      Reflect.apply(destroy, client, [error]);
+      if (this.#socket === null && !this.#isSettled) request.context.cancel.cancel(error ?? givenUp());
+      return client;
+    };
+  }
+
   routed(route: Route): void {
     this.#routed(route);
   }
@@ -166,7 +177,7 @@ export class CarriedRequest implements Carrier, BodySource {
   /** Before it is told, so that the exchange counts as cancelled and not as failed. */
   #gaveUp(): unknown {
     const cancel = this.#request?.context.cancel;
-    cancel?.cancel(new DOMException("the request was given up by its caller", "AbortError"));
+    cancel?.cancel(givenUp());
     return cancel?.reason;
   }
 
@@ -185,6 +196,10 @@ export class CarriedRequest implements Carrier, BodySource {
     }
     this.#settle(reason);
   }
+}
+
+function givenUp(): DOMException {
+  return new DOMException("the request was given up by its caller", "AbortError");
 }
 
 /** Tells a request that has no connection yet that it will not get one. */

@@ -60,6 +60,7 @@ export class MeshAgent extends Agent {
       body: null,
     });
     request.context.carrier = carried;
+    carried.followCaller(request);
     way(request)
       .catch((error: unknown) => {
         if (this.#failures === "response" && !carried.wasSent) return failureAnswer(error);
