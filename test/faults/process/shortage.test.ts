@@ -1,43 +1,11 @@
 import http from "node:http";
-import type { Server } from "node:net";
 import type { JoinedMesh } from "heddle";
 import undici from "undici";
 import { expect, onTestFinished, test } from "vitest";
-import { inFlight, join, type LoopbackServer, serve } from "../../front-doors/setup.ts";
+import { inFlight, join, serve } from "../../front-doors/setup.ts";
+import { systemAnswers, timesTried } from "./system-connect.ts";
 
-/** What libuv is called by beneath node:net. */
-interface TcpHandle {
-  connect(request: object, address: string, port: number): number;
-}
-
-/** As the system would: libuv's number for it. */
-const ERRNO = { EADDRNOTAVAIL: -99, EADDRINUSE: -98, ENOBUFS: -105, ENOMEM: -12, EMFILE: -24, ENFILE: -23 } as const;
-
-interface Shortage {
-  /** How often each port was tried. */
-  readonly tried: Map<number, number>;
-  end(): void;
-}
-
-/** From now on the system refuses connections to these servers: everything above the system call is real. */
-function shortOf(code: keyof typeof ERRNO, servers: readonly [LoopbackServer, ...LoopbackServer[]]): Shortage {
-  const { _handle } = servers[0].server as unknown as Server & { readonly _handle: TcpHandle };
-  const prototype = Object.getPrototypeOf(_handle) as TcpHandle;
-  const { connect } = prototype;
-  const ports = new Set(servers.map(({ address }) => Number(address.split(":")[1])));
-  const tried = new Map<number, number>();
-  prototype.connect = function (request, address, port) {
-    if (!ports.has(port)) return connect.call(this, request, address, port);
-    tried.set(port, (tried.get(port) ?? 0) + 1);
-    return ERRNO[code];
-  };
-  const end = () => {
-    prototype.connect = connect;
-  };
-  onTestFinished(end);
-  return { tried, end };
-}
-
+const SHORTAGES = ["EADDRNOTAVAIL", "EADDRINUSE", "ENOBUFS", "ENOMEM", "EMFILE", "ENFILE"] as const;
 const greet = () => serve((_request, response) => void response.end("hello"));
 const OUTLIER = { reviews: { outlier: { consecutiveFailures: 2 }, breaker: { consecutiveFailures: 3 } } };
 
@@ -47,21 +15,17 @@ function statesOf(mesh: JoinedMesh): readonly string[] {
     .backends.flatMap(({ breaker, endpoints }) => [breaker, ...endpoints.map(({ state, failures }) => `${state} ${failures}`)]);
 }
 
-function total({ tried }: Shortage): number {
-  return [...tried.values()].reduce((sum, count) => sum + count, 0);
-}
-
 test("with no port left to one endpoint the other is tried at once, and neither is ejected", async () => {
   const [short, other] = await Promise.all([greet(), greet()]);
   const mesh = await join([short.address, other.address], OUTLIER);
-  const shortage = shortOf("EADDRNOTAVAIL", [short]);
+  const shortage = systemAnswers("EADDRNOTAVAIL", [short]);
   for (let count = 0; count < 40; count++) {
     const reply = await mesh.request("http://reviews/", { method: "POST", body: "x" });
     expect(await reply.text()).toBe("hello");
   }
-  expect(total(shortage)).toBeGreaterThan(0);
+  expect(timesTried(shortage)).toBeGreaterThan(0);
   // The balancer turns away from it for a while.
-  expect(total(shortage)).toBeLessThan(20);
+  expect(timesTried(shortage)).toBeLessThan(20);
   expect(statesOf(mesh)).toEqual(["closed", "ready 0", "ready 0"]);
   expect(inFlight(mesh)).toBe(0);
 });
@@ -78,34 +42,31 @@ const FRONT_DOORS: Record<string, (mesh: JoinedMesh) => Promise<unknown>> = {
     }),
 };
 
-test.each(Object.keys(ERRNO) as (keyof typeof ERRNO)[])(
-  "%s everywhere fails every way of calling clearly, hammers nothing and is forgotten",
-  async (code) => {
-    const servers = await Promise.all([greet(), greet(), greet()]);
-    const mesh = await join(
-      servers.map(({ address }) => address),
-      OUTLIER,
+test.each(SHORTAGES)("%s everywhere fails every way of calling clearly, hammers nothing and is forgotten", async (code) => {
+  const servers = await Promise.all([greet(), greet(), greet()] as const);
+  const mesh = await join(
+    servers.map(({ address }) => address),
+    OUTLIER,
+  );
+  const shortage = systemAnswers(code, servers);
+  // Ports are counted for each destination: one more try because of each endpoint, as for every connect failure.
+  const mostTries = code.startsWith("EADDR") ? servers.length + 1 : 1;
+  for (const [way, call] of Object.entries(FRONT_DOORS)) {
+    const before = timesTried(shortage);
+    const failure = await call(mesh).then(
+      () => null,
+      (error: Error) => error,
     );
-    const shortage = shortOf(code, servers);
-    // Ports are counted for each destination: one more try because of each endpoint, as for every connect failure.
-    const mostTries = code.startsWith("EADDR") ? servers.length + 1 : 1;
-    for (const [way, call] of Object.entries(FRONT_DOORS)) {
-      const before = total(shortage);
-      const failure = await call(mesh).then(
-        () => null,
-        (error: Error) => error,
-      );
-      expect(String(failure?.cause ?? failure), way).toContain(`${code} 127.0.0.1`);
-      expect(`${failure?.message} ${failure?.cause}`, way).toContain("which is not held against the endpoint");
-      expect(total(shortage) - before, way).toBeLessThanOrEqual(way === "http.get" ? 1 : mostTries);
-    }
-    for (let count = 0; count < 10; count++) await mesh.request("http://reviews/").catch(() => {});
-    expect(statesOf(mesh)).toEqual(["closed", "ready 0", "ready 0", "ready 0"]);
-    shortage.end();
-    for (const [way, call] of Object.entries(FRONT_DOORS)) expect(await call(mesh), way).toBe("hello");
-    expect(inFlight(mesh)).toBe(0);
-  },
-);
+    expect(String(failure?.cause ?? failure), way).toContain(`${code} 127.0.0.1`);
+    expect(`${failure?.message} ${failure?.cause}`, way).toContain("which is not held against the endpoint");
+    expect(timesTried(shortage) - before, way).toBeLessThanOrEqual(way === "http.get" ? 1 : mostTries);
+  }
+  for (let count = 0; count < 10; count++) await mesh.request("http://reviews/").catch(() => {});
+  expect(statesOf(mesh)).toEqual(["closed", "ready 0", "ready 0", "ready 0"]);
+  shortage.end();
+  for (const [way, call] of Object.entries(FRONT_DOORS)) expect(await call(mesh), way).toBe("hello");
+  expect(inFlight(mesh)).toBe(0);
+});
 
 test("a retry policy for connect failures waits out a shortage of descriptors, within its budget", async () => {
   const server = await greet();
@@ -116,7 +77,7 @@ test("a retry policy for connect failures waits out a shortage of descriptors, w
     budget: { percent: 100, minPerSecond: 1_000 },
   };
   const mesh = await join([server.address], { reviews: { retry } });
-  const shortage = shortOf("EMFILE", [server]);
+  const shortage = systemAnswers("EMFILE", [server]);
   setTimeout(shortage.end, 60);
   const reply = await mesh.request("http://reviews/");
   expect(await reply.text()).toBe("hello");
@@ -125,6 +86,6 @@ test("a retry policy for connect failures waits out a shortage of descriptors, w
       .report(reply)
       ?.attempts.map(({ outcome }) => outcome)
       .slice(0, 2),
-  ).toEqual(["connect-failure", "connect-failure"].slice(0, total(shortage)));
-  expect(total(shortage)).toBeLessThanOrEqual(10);
+  ).toEqual(["connect-failure", "connect-failure"].slice(0, timesTried(shortage)));
+  expect(timesTried(shortage)).toBeLessThanOrEqual(10);
 });
