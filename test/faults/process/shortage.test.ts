@@ -1,7 +1,7 @@
 import http from "node:http";
 import type { JoinedMesh } from "heddle";
 import undici from "undici";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { inFlight, join, serve } from "../../front-doors/setup.ts";
 import { systemAnswers, timesTried } from "./system-connect.ts";
 
