@@ -12,10 +12,16 @@ interface Installation<T> {
   uses: number;
 }
 
+interface Marked<T> {
+  [INSTALLATION]?: Installation<T>;
+}
+
+// On the value itself, under a name that all copies of this package share: those of another copy may be below, or on top.
+const INSTALLATION: unique symbol = Symbol.for("heddle.installation");
+
 /** Values that take turns in one place: each comes off when it is on top and no longer in use, in whatever order they are given up. */
 export class GlobalPlace<T extends object> {
   readonly #place: Place<T>;
-  readonly #installed = new WeakMap<T, Installation<T>>();
 
   constructor(place: Place<T>) {
     this.#place = place;
@@ -35,7 +41,7 @@ export class GlobalPlace<T extends object> {
 
   /** The one this value still has at or below the top. */
   #below(value: T): Installation<T> | undefined {
-    for (let at = this.#place.get(), found = this.#installed.get(at); found; at = found.below, found = this.#installed.get(at))
+    for (let at = this.#place.get(), found = installationOf(at); found; at = found.below, found = installationOf(at))
       if (at === value) return found;
     return undefined;
   }
@@ -43,14 +49,18 @@ export class GlobalPlace<T extends object> {
   #add(value: T): Installation<T> {
     const below = this.#place.get();
     const added: Installation<T> = { below, restore: this.#place.put(value), uses: 0 };
-    this.#installed.set(value, added);
+    (value as Marked<T>)[INSTALLATION] = added;
     return added;
   }
 
   #restore(): void {
-    for (let at = this.#place.get(), top = this.#installed.get(at); top?.uses === 0; at = top.below, top = this.#installed.get(at)) {
-      this.#installed.delete(at);
+    for (let at = this.#place.get(), top = installationOf(at); top?.uses === 0; at = top.below, top = installationOf(at)) {
+      delete (at as Marked<T>)[INSTALLATION];
       top.restore();
     }
   }
+}
+
+function installationOf<T extends object>(value: T): Installation<T> | undefined {
+  return (value as Marked<T>)[INSTALLATION];
 }
