@@ -88,6 +88,8 @@ test("a query parameter is decoded, and the first of its name counts", () => {
   expect(query({ value: "a b&c" }, "/?x=1&q=a%20b%26c")).toBe(true);
   expect(query({ value: "a b" }, "/?q=a+b")).toBe(true);
   expect(query({ value: "1" }, "/?q=1&q=2")).toBe(true);
+  expect(query({ value: "1" }, "/??q=1")).toBe(false);
+  expect(query({ value: "1" }, "/??q=1", "?q")).toBe(true);
   expect(query({ value: "2" }, "/?q=1&q=2")).toBe(false);
   expect(query({ value: "1" }, "/?p%71=1", "pq")).toBe(true);
   expect(query({ kind: "present" }, "/?q")).toBe(true);

@@ -112,7 +112,8 @@ function queryCondition({ name, match }: NamedMatch): Condition {
 function queryParameter(path: string, name: string): string | undefined {
   const start = path.indexOf("?");
   if (start < 0) return undefined;
-  return new URLSearchParams(path.slice(start + 1)).get(name) ?? undefined;
+  // With its question mark, of which one is left out: a second one belongs to the first name.
+  return new URLSearchParams(path.slice(start)).get(name) ?? undefined;
 }
 
 function describe(what: string, match: { kind: string; value: string; not: boolean; ignoreCase: boolean }): string {
