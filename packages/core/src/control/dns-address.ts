@@ -11,6 +11,6 @@ export interface DnsAddress {
 export function dnsAddress(address: string): DnsAddress | null {
   if (!address.startsWith(DNS)) return null;
   const name = address.slice(DNS.length);
-  const [, host = name, port] = /^(.*):(\d+)$/.exec(name) ?? [];
+  const [, host = name, port] = /^(.*):(\d+)$/s.exec(name) ?? [];
   return { host, port: port === undefined ? null : Number(port) };
 }
