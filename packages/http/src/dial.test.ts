@@ -4,7 +4,7 @@ import { type AddressInfo, getDefaultAutoSelectFamily, setDefaultAutoSelectFamil
 import undici from "undici";
 import { expect, onTestFinished, test } from "vitest";
 import { meshOf, serve } from "../test/front-doors.ts";
-import { type Dialled, dialer } from "./dial.ts";
+import { type Dialled, dialer, parseAddress } from "./dial.ts";
 import { MeshDispatcher } from "./dispatcher.ts";
 
 const greet: RequestListener = (_request, response) => void response.end("hello");
@@ -78,4 +78,10 @@ test("a timeout that was noticed late still ends an attempt that does not come a
   blockEventLoop(400);
   const [error] = await dialled;
   expect(error?.message).toBe("no connection to silent.test:80 within 50 ms");
+});
+
+test("a port is written in digits", () => {
+  for (const address of ["reviews:0x50", "reviews:1e3", "reviews: 80", "reviews:+80", "reviews:80.0", "reviews:"])
+    expect(() => parseAddress(address), address).toThrow("must be host:port");
+  expect(parseAddress("reviews:080")).toEqual({ host: "reviews", port: 80 });
 });

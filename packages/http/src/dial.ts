@@ -23,10 +23,11 @@ export function parseAddress(address: string): { readonly path: string } | { rea
     if (path !== "") return { path };
   } else {
     const colon = address.lastIndexOf(":");
-    const port = Number(address.slice(colon + 1));
+    const digits = address.slice(colon + 1);
+    const port = /^\d{1,5}$/.test(digits) ? Number(digits) : 0;
     const name = address.slice(0, Math.max(0, colon));
     const host = name.startsWith("[") && name.endsWith("]") ? name.slice(1, -1) : name;
-    if (host !== "" && Number.isInteger(port) && port > 0 && port < 65_536) return { host, port };
+    if (host !== "" && port > 0 && port < 65_536) return { host, port };
   }
   throw new TypeError(`address ${JSON.stringify(address)} must be host:port, [v6]:port or unix:/path`);
 }
