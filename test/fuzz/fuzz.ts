@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { startWatchdog } from "./watchdog.ts";
@@ -93,6 +94,11 @@ function failure(details: Details): Error {
       details.errorInstance instanceof Error ? (details.errorInstance.stack ?? details.errorInstance.message) : details.errorInstance,
     )}`,
   );
+}
+
+/** As `expect(found).toEqual(expected)`, which alone takes longer than most of what is tested here. */
+export function expectSame(found: unknown, expected: unknown, about?: string): void {
+  if (!isDeepStrictEqual(found, expected)) expect(found, about).toEqual(expected);
 }
 
 function expectQuick(slowestMs: number, firstMs: number, again: () => void): void {
