@@ -81,6 +81,11 @@ test("every mistake is reported with its variable", () => {
   ]);
 });
 
+test("a URL that says more than an address is a mistake, a password or fragment too", () => {
+  for (const url of ["http://:secret@reviews:80", "http://reviews:80/#part", "http://reviews:80/?q", "http://user@reviews:80"])
+    expect(read({ services__reviews__http__0: url }).problems[0], url).toMatch(/^services__reviews__http__0: found/);
+});
+
 test("variables of others that end alike are no services", () => {
   const env = { ENABLE_HTTP: "true", REVIEWS_SERVICE_PORT_HTTP: "80", EMPTY_HTTP: "", PATH: "/bin:/usr/bin" };
   expect(read(env)).toEqual({ services: {}, problems: [], origins: [] });

@@ -113,7 +113,8 @@ function readSimple(env: Environment, problems: Problem[]): ReadonlyMap<string, 
 function addressOf(value: string, variable: string, problems: Problem[]): string | null {
   if (!value.includes("://")) return value;
   const url = URL.canParse(value) ? new URL(value) : null;
-  const isPlain = url?.protocol === "http:" && url.pathname === "/" && url.search === "" && url.username === "";
+  // Nothing but the address: no path, query, fragment, user or password.
+  const isPlain = url !== null && url.href === `http://${url.host}/`;
   if (url && isPlain) return `${url.hostname}:${url.port || "80"}`;
   const because = url?.protocol === "https:" ? "; https is not built in this version" : "";
   problems.push({
