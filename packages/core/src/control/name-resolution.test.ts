@@ -165,7 +165,9 @@ test("SRV gives port and weight, and of its records those of the lowest priority
     { host: "b", port: 2, priority: 10, weight: 0 },
     { host: "spare", port: 3, priority: 20, weight: 9 },
     { host: "dead", port: 4, priority: 10 },
+    { host: "nowhere", port: 0, priority: 1 },
   ]);
+  resolve.set("nowhere", ["10.0.0.8"]);
   resolve.set("spare", ["10.0.0.9"]);
   resolve.set("a", ["10.0.0.1"]);
   resolve.set("b", ["10.0.0.2", "10.0.0.3"]);

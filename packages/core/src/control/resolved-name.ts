@@ -108,9 +108,12 @@ async function lookUp({ host, port }: DnsAddress, resolve: Resolve): Promise<Ans
   return port === null ? lookUpService(host, resolve) : answer([toEndpoints(await resolve.addresses(host), port, 1)]);
 }
 
-/** Only the records of the lowest priority: the others are for when those are all gone, which is not built yet. */
+/**
+ * Only the records of the lowest priority: the others are for when those are all gone, which is not built yet. One with port 0 leads
+ * nowhere.
+ */
 async function lookUpService(name: string, resolve: Resolve): Promise<Answer> {
-  const records = await resolve.services(name);
+  const records = (await resolve.services(name)).filter(({ port }) => port > 0);
   const lowest = Math.min(...records.map(({ priority }) => priority));
   const first = records.filter(({ priority }) => priority === lowest);
   const looked = await Promise.allSettled(first.map((record) => targetEndpoints(record, resolve)));
