@@ -1,3 +1,5 @@
+import { describeValue } from "./describe-value.ts";
+
 /** Milliseconds, or a string such as `250ms`, `2s`, `1m30s`, `1h`. */
 export type Duration = number | string;
 
@@ -34,7 +36,7 @@ export function durationMs(value: Duration, option: string): number {
   const ms = parseDuration(value);
   if (ms === undefined)
     throw new TypeError(
-      `${option}: ${JSON.stringify(value)} must be milliseconds or a duration such as "250ms", "2s", "1m30s", at most 24h`,
+      `${option}: ${describeValue(value)} must be milliseconds or a duration such as "250ms", "2s", "1m30s", at most 24h`,
     );
   return ms;
 }

@@ -11,6 +11,7 @@ export { nodeResolve, type Resolve, type ResolvedAddress, type ResolvedService }
 export * from "./control/source.ts";
 export { type StaticConfiguration, type StaticSource, staticSource } from "./control/static.ts";
 export * from "./deadlines.ts";
+export { describeValue } from "./describe-value.ts";
 export { discard } from "./discard.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";

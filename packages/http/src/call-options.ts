@@ -1,4 +1,4 @@
-import { type CallOptions, nearest, parseDuration } from "@heddle/core";
+import { type CallOptions, describeValue, nearest, parseDuration } from "@heddle/core";
 
 /** Every key of {@link CallOptions}; `satisfies` keeps the two in step. */
 const KEYS = { timeout: true, retry: true, idempotent: true, tags: true } satisfies Record<keyof CallOptions, true>;
@@ -17,7 +17,7 @@ export function checkCallOptions(options: CallOptions | undefined): void {
     if (!isCallOption(name)) throw unknownKey(`mesh.${name}`, name, NAMES);
     const value = options[name];
     const mistake = value === undefined ? null : MISTAKES[name](value);
-    if (mistake !== null) throw new TypeError(`mesh.${name}: ${mistake}, not ${JSON.stringify(value)}`);
+    if (mistake !== null) throw new TypeError(`mesh.${name}: ${mistake}, not ${describeValue(value)}`);
   }
 }
 
