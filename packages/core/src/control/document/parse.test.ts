@@ -60,6 +60,7 @@ test.each([
 
 test("a text that nests without end is refused", () => {
   expect(problemsOf("[".repeat(100_000)).some((problem) => problem.includes("nested too deeply"))).toBe(true);
+  for (const levels of [101, 1_500]) expect(problemsOf(`${"- ".repeat(levels)}1`).join()).toContain("nested deeper than 100 levels");
 });
 
 test("expands anchors", () => {

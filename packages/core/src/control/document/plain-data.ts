@@ -21,6 +21,9 @@ export interface PlainData {
 /** What aliases may repeat, in nodes, over a whole document: enough for any honest use, far from what fills a memory. */
 const MOST_REPEATED_NODES = 100_000;
 
+/** Deeper than any document; what reads it further would run out of stack. */
+const MAX_DEPTH = 100;
+
 /** Turns a syntax tree into data, remembering where everything was written. Aliases are expanded within a bound. */
 export function plainData(yaml: typeof Yaml, root: Yaml.ParsedNode): PlainData {
   const reader = new Reader(yaml);
@@ -39,6 +42,7 @@ class Reader {
   readonly #expanding = new Set<Yaml.Node>();
   #repeated = 0;
   #isExhausted = false;
+  #depth = 0;
 
   constructor(yaml: typeof Yaml) {
     this.#yaml = yaml;
@@ -51,9 +55,19 @@ class Reader {
     if (this.#repeated > MOST_REPEATED_NODES) return null;
     if ((isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined && this.#expanding.size === 0)
       this.#anchors.set(node.anchor, node);
-    if (isMap(node)) return this.#readMap(node);
-    if (isSeq(node)) return this.#readList(node);
+    if (isMap(node) || isSeq(node)) return this.#readContainer(node);
     return isScalar(node) ? node.value : null;
+  }
+
+  #readContainer(node: Yaml.YAMLMap | Yaml.YAMLSeq): object | null {
+    if (this.#depth === MAX_DEPTH) {
+      this.#mistake(offsetOf(node) ?? 0, `found a value nested deeper than ${MAX_DEPTH} levels`);
+      return null;
+    }
+    this.#depth++;
+    const data = this.#yaml.isMap(node) ? this.#readMap(node) : this.#readList(node);
+    this.#depth--;
+    return data;
   }
 
   #readMap(node: Yaml.YAMLMap): object {
