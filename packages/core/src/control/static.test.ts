@@ -95,3 +95,18 @@ test("a config is a path, a document or a source", () => {
   expect(() => documentSource("mesh.toml")).toThrow(/expected one that ends in .yaml, .yml, .json/);
   expect(() => documentSource([source])).toThrow("config: found an array, expected a path, a document or a control source");
 });
+
+test("an object that refers to itself, or repeats a part of itself many times over, is refused at once", () => {
+  const knot: Record<string, unknown> = {};
+  knot.one = knot;
+  knot.other = knot;
+  let doubled: object = {};
+  for (let times = 0; times < 60; times++) doubled = { one: doubled, other: doubled };
+  for (const settings of [knot, doubled]) {
+    const document = { apiVersion: "heddle/v1", services: { reviews: { layers: [{ use: "own", with: settings }] } } };
+    const problems: string[] = [];
+    staticSource(document).watch({ update: () => problems.push("taken"), problem: ({ message }) => problems.push(message) }, systemClock);
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems[0]).toContain("expected a value that JSON can say");
+  }
+});

@@ -57,19 +57,25 @@ function isSnapshot(value: object): value is MeshSnapshot {
   return candidate.backends instanceof Map && candidate.endpointSets instanceof Map && Array.isArray(candidate.virtualHosts);
 }
 
-/** Deeper than any document; what refers to itself is left to the check. */
-const MAX_DEPTH = 64;
-
 /** Later changes of the object must not change what is told. Snapshots are never changed in place and stay themselves. */
 function copy(configuration: StaticConfiguration): StaticConfiguration {
-  return isSnapshot(configuration) ? configuration : (copyPlain(configuration, 0) as object);
+  return isSnapshot(configuration) ? configuration : (copyPlain(configuration, new Map()) as object);
 }
 
-function copyPlain(value: unknown, depth: number): unknown {
-  if (depth > MAX_DEPTH) return value;
-  if (Array.isArray(value)) return value.map((item) => copyPlain(item, depth + 1));
-  if (!isMapping(value)) return value;
+/** What stands in several places is copied once, and what refers to itself goes on doing so: the check says what is wrong with it. */
+function copyPlain(value: unknown, copies: Map<object, object>): unknown {
+  const isList = Array.isArray(value);
+  if (!isList && !isMapping(value)) return value;
+  const known = copies.get(value);
+  if (known) return known;
+  if (isList) {
+    const list: unknown[] = [];
+    copies.set(value, list);
+    for (const item of value) list.push(copyPlain(item, copies));
+    return list;
+  }
   const plain: Record<string, unknown> = Object.create(null);
-  for (const [key, held] of Object.entries(value)) plain[key] = copyPlain(held, depth + 1);
+  copies.set(value, plain);
+  for (const [key, held] of Object.entries(value)) plain[key] = copyPlain(held, copies);
   return plain;
 }

@@ -5,8 +5,10 @@ import type { ConditionKind, Kind, ListKind, MapKind, ObjectKind } from "./kinds
 import { describe, type Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 
-/** Deeper than any document needs; a bound for `json` values, which may refer to themselves when they come from code. */
+/** Deeper than any document needs. */
 const MAX_DEPTH = 64;
+/** More than any setting needs: what code puts into many places is copied for each, and must not fill the memory. */
+const MAX_JSON_VALUES = 100_000;
 
 type Plain = Record<string, unknown>;
 
@@ -29,7 +31,7 @@ export function checkShape(kind: Kind, value: unknown, mistakes: Mistakes, path:
     case "string":
       return checkString(kind.format, value, mistakes, path);
     case "json":
-      return copyJson(value, mistakes, path);
+      return copyJson(value, mistakes, path, { values: 0, around: new Set() });
     default:
       return checkScalar(kind, value, mistakes, path);
   }
@@ -190,17 +192,29 @@ function checkList(kind: ListKind, value: unknown, mistakes: Mistakes, path: Pat
   return checked;
 }
 
-function copyJson(value: unknown, mistakes: Mistakes, path: Path): unknown {
+interface Copying {
+  values: number;
+  /** What is being copied now: to find one of these again is to go round for ever. */
+  readonly around: Set<object>;
+}
+
+function copyJson(value: unknown, mistakes: Mistakes, path: Path, copying: Copying): unknown {
   if (value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) return value;
-  if (path.length < MAX_DEPTH) {
-    if (Array.isArray(value)) return value.map((item, index) => copyJson(item, mistakes, [...path, index]));
-    if (isMapping(value)) {
-      const copy: Plain = Object.create(null);
-      for (const [name, held] of Object.entries(value)) if (held !== undefined) copy[name] = copyJson(held, mistakes, [...path, name]);
-      return copy;
-    }
-  }
-  return refuse({ kind: "json" }, value, mistakes, path);
+  const isContainer = Array.isArray(value) || isMapping(value);
+  if (!isContainer || path.length >= MAX_DEPTH || ++copying.values > MAX_JSON_VALUES || copying.around.has(value))
+    return refuse({ kind: "json" }, value, mistakes, path, isContainer && copying.around.has(value) ? ": it refers to itself" : "");
+  copying.around.add(value);
+  const copy = copyContainer(value, mistakes, path, copying);
+  copying.around.delete(value);
+  return copy;
+}
+
+function copyContainer(value: Plain | readonly unknown[], mistakes: Mistakes, path: Path, copying: Copying): unknown {
+  // Not map, which passes over the holes of a list: JSON has none.
+  if (Array.isArray(value)) return Array.from(value, (item, index) => copyJson(item, mistakes, [...path, index], copying));
+  const copy: Plain = Object.create(null);
+  for (const [name, held] of Object.entries(value)) if (held !== undefined) copy[name] = copyJson(held, mistakes, [...path, name], copying);
+  return copy;
 }
 
 /** A mapping from text or a plain object from code; not a list, a date or an instance of something. */
