@@ -60,7 +60,9 @@ test.each([
 
 test("a text that nests without end is refused", () => {
   expect(problemsOf("[".repeat(100_000)).some((problem) => problem.includes("nested too deeply"))).toBe(true);
-  for (const levels of [101, 1_500]) expect(problemsOf(`${"- ".repeat(levels)}1`).join()).toContain("nested deeper than 100 levels");
+  // How deep the parser itself gets depends on the stack that is left.
+  for (const levels of [101, 500, 1_000, 1_500])
+    expect(problemsOf(`${"- ".repeat(levels)}1`).join()).toMatch(/nested (?:deeper than 100 levels|too deeply)/);
 });
 
 test("expands anchors", () => {
