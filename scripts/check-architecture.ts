@@ -15,7 +15,7 @@ import { checkTimeAndChance, type Exception } from "./architecture/time-and-chan
 const EXCEPTIONS: readonly Exception[] = [
   {
     path: "packages/core/src/clock.ts",
-    uses: ["performance.now", "Date.now", "setTimeout"],
+    uses: ["node:perf_hooks", "performance.now", "Date.now", "setTimeout"],
     because: "it is the clock",
   },
   { path: "packages/core/src/random.ts", uses: ["Math.random"], because: "it is the randomness" },
