@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { virtualClock } from "../test/virtual-clock.ts";
@@ -158,4 +159,19 @@ test("whatever is added and removed, each entry that stays is called once, in ti
       expect(clock.pendingTimers).toBe(0);
     }),
   );
+});
+
+test("a timer is set outside of the request whose deadline it is, whose stores it would keep", () => {
+  const store = new AsyncLocalStorage<string>();
+  const clock = virtualClock();
+  const seen: (string | undefined)[] = [];
+  const deadlines = new Deadlines({
+    ...clock,
+    setTimer(delayMs, callback) {
+      seen.push(store.getStore());
+      return clock.setTimer(delayMs, callback);
+    },
+  });
+  store.run("the request", () => deadlines.add(100, () => {}));
+  expect(seen).toEqual([undefined]);
 });

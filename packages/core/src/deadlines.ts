@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock, Timer } from "./clock.ts";
 
 /** A pending entry of {@link Deadlines}. */
@@ -27,6 +28,8 @@ interface Queue {
 export class Deadlines {
   readonly #clock: Clock;
   readonly #queues = new Map<number, Queue>();
+  /** A timer keeps the stores of the request it is made in, of the application's own storages too, until it fires. */
+  readonly #outsideRequests = AsyncLocalStorage.snapshot();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -73,7 +76,7 @@ export class Deadlines {
   }
 
   #arm(queue: Queue, delayMs: number): void {
-    queue.timer = this.#clock.setTimer(delayMs, () => this.#expire(queue), "idle");
+    queue.timer = this.#outsideRequests(() => this.#clock.setTimer(delayMs, () => this.#expire(queue), "idle"));
   }
 
   #expire(queue: Queue): void {

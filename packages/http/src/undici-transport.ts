@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Agent } from "node:http";
 import {
   type Channel,
@@ -21,11 +22,13 @@ import { wireHeaders } from "./wire-headers.ts";
 
 /** HTTP/1.1 over undici, one Pool a channel. Plaintext only. */
 export function httpTransport(): Transport {
+  // A connection keeps the stores of the request it is opened in, of the application's own storages too, for as long as it is open.
+  const outsideRequests = AsyncLocalStorage.snapshot();
   return {
     open(settings) {
       if (settings.protocol !== "http1") throw new TypeError(`${settings.address}: this transport speaks http1, not ${settings.protocol}`);
       if (settings.tls !== null) throw new TypeError(`${settings.address}: this transport does not speak TLS`);
-      return new HttpChannel(settings);
+      return new HttpChannel(settings, outsideRequests);
     },
   };
 }
@@ -44,9 +47,10 @@ class HttpChannel implements Channel {
   #destroyedBy: Error | null = null;
   readonly #closed: PromiseWithResolvers<void> = Promise.withResolvers<void>();
 
-  constructor(settings: ChannelSettings) {
+  constructor(settings: ChannelSettings, outsideRequests: ReturnType<typeof AsyncLocalStorage.snapshot>) {
     this.#settings = settings;
-    this.#dial = dialer(settings.address, () => settings.connectTimeoutMs);
+    const dial = dialer(settings.address, () => settings.connectTimeoutMs);
+    this.#dial = (connected) => outsideRequests(dial, connected);
   }
 
   agent(): Agent {
