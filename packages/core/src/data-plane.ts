@@ -13,6 +13,7 @@ import { nearest } from "./nearest.ts";
 import { type CompiledVirtualHost, compileVirtualHost, type OutboundDependencies } from "./outbound.ts";
 import type { Random } from "./random.ts";
 import { type Claim, VirtualHosts } from "./routing/virtual-hosts.ts";
+import type { Present } from "./telemetry/metrics.ts";
 
 /** Authorities whose stack is remembered; beyond it the memory starts anew. */
 const REMEMBERED = 10_000;
@@ -143,4 +144,17 @@ function addressesOf({ endpointSets }: MeshSnapshot): Set<string> {
   const addresses = new Set<string>();
   for (const { endpoints } of endpointSets.values()) for (const { address } of endpoints) addresses.add(address);
   return addresses;
+}
+
+/** What counters need not forget. Requests are counted under the name of the virtual host that claimed them. */
+export function presentIn(snapshot: MeshSnapshot): Present {
+  const hasEndpoint = knownIn(snapshot);
+  let services: Set<string> | null = null;
+  return {
+    hasEndpoint,
+    hasService(name) {
+      services ??= new Set(snapshot.virtualHosts.map((virtualHost) => virtualHost.name));
+      return services.has(name);
+    },
+  };
 }

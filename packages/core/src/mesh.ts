@@ -7,7 +7,7 @@ import { nodeResolve, type Resolve } from "./control/resolve.ts";
 import { SnapshotStore } from "./control/snapshot-store.ts";
 import type { ControlSource } from "./control/source.ts";
 import { WatchedSources } from "./control/watched-sources.ts";
-import { DataPlane } from "./data-plane.ts";
+import { DataPlane, presentIn } from "./data-plane.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Duration, durationMs } from "./duration.ts";
 import { Channels } from "./endpoint/channels.ts";
@@ -327,6 +327,7 @@ class RunningMesh implements Mesh {
     const snapshot = this.#options.bypass === true ? bypassed(this.#store.current) : this.#store.current;
     this.#extensions.keepLayers(layersOf(snapshot));
     for (const part of [this.#dataPlane, this.#resources]) part.update(snapshot);
+    this.#metrics.fold(presentIn(snapshot));
     for (const warning of extensionWarnings(snapshot, this.#extensions)) this.#problems.report(warning);
     for (const settle of this.#waiting) settle();
     this.#options.onChange?.({ revision: this.#store.revision });

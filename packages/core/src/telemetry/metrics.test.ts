@@ -112,3 +112,59 @@ test("counts new combinations as other once all cells are taken, says so once, a
   });
   expect(warnings).toHaveLength(1);
 });
+
+test("where half of the room is in use, what is gone is added up, and what comes is counted by its name", async () => {
+  const { metrics, warnings } = fixture();
+  const layer = metrics.layer("outbound");
+  const rollouts = 25;
+  const endpoints = 500;
+  for (let rollout = 0; rollout < rollouts; rollout++) {
+    const address = (index: number) => `10.0.${rollout}.${index}:80`;
+    metrics.fold({ hasService: () => true, hasEndpoint: (known) => known.startsWith(`10.0.${rollout}.`) });
+    for (let index = 0; index < endpoints; index++) {
+      const { handler, body } = answering(index % 2 === 0 ? 200 : 503);
+      await layer(handler)(routed("default", address(index)));
+      body.end(null);
+    }
+  }
+  const counts = metrics.counts();
+  const gone = counts.filter(({ endpoint }) => endpoint === "gone");
+  const named = counts.filter(({ endpoint }) => endpoint.startsWith(`10.0.${rollouts - 1}.`));
+  expect(warnings).toEqual([]);
+  expect(counts.length).toBeLessThanOrEqual(MAX_CELLS / 2 + endpoints);
+  expect(named.map(({ count }) => count)).toEqual(Array.from({ length: endpoints }, () => 1));
+  expect(gone.map(({ outcome }) => outcome)).toEqual(["200", "503"]);
+  expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(rollouts * endpoints);
+  expect(counts.reduce((sum, { attempts }) => sum + attempts, 0)).toBe(rollouts * endpoints);
+  expect(metrics.latencies().map(({ buckets }) => buckets.reduce((sum, count) => sum + count, 0))).toEqual([rollouts * endpoints]);
+});
+
+test("requests and latencies of a service that is gone are added to those of `other`; below half of the room nothing is", async () => {
+  const { metrics } = fixture();
+  const layer = metrics.layer("outbound");
+  const present = { hasService: (name: string) => name === "stays", hasEndpoint: () => true };
+  const send = async (service: string) => {
+    const { handler, body } = answering(200);
+    const request = routed();
+    request.context.service = service;
+    await layer(handler)(request);
+    body.end(null);
+  };
+  await send("stays");
+  for (let index = 0; index < MAX_CELLS / 2 - 2; index++) await send(`gone-${index}`);
+  metrics.fold(present);
+  expect(metrics.counts()).toHaveLength(MAX_CELLS / 2 - 1);
+  await send("gone-last");
+  metrics.fold(present);
+  expect(metrics.counts().map(({ service, count }) => ({ service, count }))).toEqual([
+    { service: "stays", count: 1 },
+    { service: "other", count: MAX_CELLS / 2 - 1 },
+  ]);
+  const totals = metrics.latencies().map(({ service, buckets }) => [service, buckets.reduce((sum, count) => sum + count, 0)]);
+  expect(totals).toEqual([
+    ["stays", 1],
+    ["other", MAX_CELLS / 2 - 1],
+  ]);
+  await send("stays");
+  expect(metrics.counts()[0]?.count).toBe(2);
+});

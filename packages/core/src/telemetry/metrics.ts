@@ -9,7 +9,7 @@ export interface OutcomeCounts {
   /** Or the resource. */
   readonly service: string;
   readonly route: string;
-  /** Of the last try; empty where none was reached, and inbound. */
+  /** Of the last try; empty where none was reached, and inbound. `gone`: those that left the configuration, where room was needed. */
   readonly endpoint: string;
   /** `200`, `ok` for a resource, or a MeshError code, `cancelled` (by the caller), or `failed`. */
   readonly outcome: string;
@@ -33,10 +33,25 @@ export const LATENCY_BOUNDS_MS: readonly number[] = [5, 10, 25, 50, 75, 100, 250
 
 /** Most combinations that are counted apart. What comes after them is counted as `other`. */
 export const MAX_CELLS: number = 10_000;
+/** So many are kept whatever happens to what they count: what comes back goes on counting where it left off. */
+const KEPT_CELLS = MAX_CELLS / 2;
+/** Stands for the endpoints of a route that are no more. */
+const GONE = "gone";
+
+/** What the configuration in force has. */
+export interface Present {
+  hasService(name: string): boolean;
+  hasEndpoint(address: string): boolean;
+}
 
 export interface Metrics {
   /** Counts each request when it is over. One for all requests of a direction. */
   layer(direction: Direction): Layer;
+  /**
+   * Called when the configuration changed. Where half of the room is in use, requests out to endpoints that are gone are added up as
+   * those of `gone`, and those of services that are gone as `other`: no sum changes, and what comes has room.
+   */
+  fold(present: Present): void;
   counts(): OutcomeCounts[];
   latencies(): LatencyCounts[];
 }
@@ -66,7 +81,8 @@ interface RouteCells {
 /** Plain counters, made to cost four map look-ups a request. `warn` is told once if they are full. */
 export function createMetrics(clock: Clock, warn: (message: string) => void): Metrics {
   const tables = { outbound: new CellTable("outbound"), inbound: new CellTable("inbound"), resource: new CellTable("resource") };
-  const hasRoom = () => Object.values(tables).reduce((sum, { cells }) => sum + cells.length, 0) < MAX_CELLS;
+  const used = () => Object.values(tables).reduce((sum, { cells }) => sum + cells.length, 0);
+  const hasRoom = () => used() < MAX_CELLS;
   let warned = false;
   const count = (direction: Direction, request: MeshRequest, response: MeshResponse | null, failure: unknown) => {
     const { context } = request;
@@ -87,6 +103,9 @@ export function createMetrics(clock: Clock, warn: (message: string) => void): Me
   return {
     layer: (direction) => (next) => (request) =>
       whenOver(next(request), (response, failure) => count(direction, request, response, failure)),
+    fold(present) {
+      if (used() >= KEPT_CELLS) tables.outbound.fold(present);
+    },
     counts: () => Object.values(tables).flatMap((table) => table.counts()),
     latencies: () => Object.values(tables).flatMap((table) => table.latencies()),
   };
@@ -100,11 +119,11 @@ function record(latency: Latency, elapsedMs: number): void {
 }
 
 class CellTable {
-  readonly cells: Cell[] = [];
+  cells: Cell[] = [];
   readonly other: Cell;
   readonly #direction: Direction;
   readonly #services = new Map<string, Map<string, RouteCells>>();
-  readonly #latencies: Latency[] = [];
+  #latencies: Latency[] = [];
 
   constructor(direction: Direction) {
     this.#direction = direction;
@@ -135,6 +154,20 @@ class CellTable {
     return all.map((latency) => ({ ...latency, buckets: [...latency.buckets] }));
   }
 
+  fold(present: Present): void {
+    for (const [service, routes] of this.#services) {
+      const isGone = !present.hasService(service);
+      if (isGone) this.#services.delete(service);
+      for (const route of routes.values()) {
+        if (isGone) addRoute(this.other, route);
+        else foldEndpoints(route, present);
+      }
+    }
+    const routes = Array.from(this.#services.values(), (byName) => [...byName.values()]).flat();
+    this.#latencies = routes.map(({ latency }) => latency);
+    this.cells = routes.flatMap(cellsOf);
+  }
+
   #add(service: string, route: string, endpoint: string, outcome: Outcome): Cell {
     const routes = getOrAdd(this.#services, service, () => new Map<string, RouteCells>());
     const { latency, endpoints } = getOrAdd(routes, route, () => this.#addRoute(service, route));
@@ -149,6 +182,36 @@ class CellTable {
     const latency = newLatency(this.#direction, service, route);
     this.#latencies.push(latency);
     return { latency, endpoints: new Map() };
+  }
+}
+
+function cellsOf({ endpoints }: RouteCells): Cell[] {
+  return Array.from(endpoints.values(), (outcomes) => [...outcomes.values()]).flat();
+}
+
+function addCell(to: Cell, { count, attempts }: Cell): void {
+  to.count += count;
+  to.attempts += attempts;
+}
+
+function addRoute(to: Cell, route: RouteCells): void {
+  for (const cell of cellsOf(route)) addCell(to, cell);
+  to.latency.sumMs += route.latency.sumMs;
+  for (const [bucket, count] of route.latency.buckets.entries())
+    to.latency.buckets[bucket] = (to.latency.buckets[bucket] as number) + count;
+}
+
+function foldEndpoints({ latency, endpoints }: RouteCells, present: Present): void {
+  for (const [endpoint, outcomes] of endpoints) {
+    if (endpoint === "" || endpoint === GONE || present.hasEndpoint(endpoint)) continue;
+    endpoints.delete(endpoint);
+    const gone = getOrAdd(endpoints, GONE, () => new Map<Outcome, Cell>());
+    for (const [outcome, cell] of outcomes) {
+      addCell(
+        getOrAdd(gone, outcome, () => newCell(GONE, outcome, latency)),
+        cell,
+      );
+    }
   }
 }
 
