@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import http from "node:http";
 import { getGlobalDispatcher } from "undici";
 import { liveTimers } from "./live-timers.ts";
+import { until } from "./scenario.ts";
 
 /** Everything that the process has open, by kind. Two that are equal have the same number of each. */
 export type OpenResources = Readonly<Record<string, number>>;
@@ -73,4 +74,14 @@ function counted(kind: string, names: readonly string[]): Record<string, number>
   for (const name of names)
     if (name !== "Timeout" && name !== "Immediate") counts[`${kind}: ${name}`] = (counts[`${kind}: ${name}`] ?? 0) + 1;
   return counts;
+}
+
+/** What is open once it is as it was before, or still is when that does not come within 10 s. */
+export async function resourcesAfter(before: OpenResources): Promise<OpenResources> {
+  const endsAt = performance.now() + 10_000;
+  return until(openResources, (seen) => isSame(seen, before) || performance.now() > endsAt);
+}
+
+function isSame(one: OpenResources, other: OpenResources): boolean {
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((kind) => one[kind] === other[kind]);
 }

@@ -1,7 +1,6 @@
 import { heapAfterGc, settle } from "./heap.ts";
 import { type Instances, instances } from "./instances.ts";
-import { liveTimers } from "./live-timers.ts";
-import { globalPlaces, type OpenResources, openResources } from "./open-resources.ts";
+import { globalPlaces, type OpenResources, openResources, resourcesAfter } from "./open-resources.ts";
 import { until } from "./scenario.ts";
 import { afterWarmUp, type Sample, type Trend, trendOf } from "./trend.ts";
 
@@ -32,12 +31,10 @@ export async function measureRounds(rounds: number, round: (number: number) => P
   const startedAt = performance.now();
   for (let number = 0; number < rounds; number++) {
     await round(number);
-    // Forgets those that are over.
-    liveTimers();
     if (number % every === 0) samples.push({ at: number, value: await heapAfterGc() });
   }
   const roundMs = (performance.now() - startedAt) / rounds;
-  const after = await returned(before);
+  const after = await resourcesAfter(before);
   await settle();
   const places = globalPlaces();
   const changedGlobals = places.filter((place, index) => place !== globals[index]).length + Math.abs(places.length - globals.length);
@@ -52,14 +49,4 @@ async function quiet(): Promise<OpenResources> {
     last = JSON.stringify(seen);
     return same;
   });
-}
-
-/** As it was before, or what it is instead after waiting for it. */
-async function returned(before: OpenResources): Promise<OpenResources> {
-  const endsAt = performance.now() + 10_000;
-  return until(openResources, (seen) => isSame(seen, before) || performance.now() > endsAt, 12_000);
-}
-
-function isSame(one: OpenResources, other: OpenResources): boolean {
-  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((kind) => one[kind] === other[kind]);
 }

@@ -11,7 +11,10 @@ const EXIT_MS = 10_000;
  */
 export async function runScenario<Result>(name: string, input: unknown, limitMs: number): Promise<Result> {
   const script = fileURLToPath(new URL(`./scenarios/${name}.ts`, import.meta.url));
-  const child = fork(script, [JSON.stringify(input)], { execArgv: ["--expose-gc", "--disable-warning=ExperimentalWarning"] });
+  // Threads of a collector that wait for each other take minutes on a busy machine.
+  const child = fork(script, [JSON.stringify(input)], {
+    execArgv: ["--expose-gc", "--single-threaded-gc", "--disable-warning=ExperimentalWarning"],
+  });
   try {
     const result = await within(limitMs, `${name}: no result`, firstMessage<Result>(child, name));
     if (child.exitCode === null) {

@@ -24,7 +24,7 @@ export function trendOf(samples: readonly Sample[]): Trend {
 }
 
 /** Without the first part, in which code is compiled and buffers find their size. */
-export function afterWarmUp(samples: readonly Sample[], share = 0.25): readonly Sample[] {
+export function afterWarmUp<Taken>(samples: readonly Taken[], share = 0.25): readonly Taken[] {
   return samples.slice(Math.floor(samples.length * share));
 }
 
