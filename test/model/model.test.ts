@@ -10,7 +10,7 @@ const DEFAULT_RUNS = 300;
 /** Plain data played twice: an interpreter of its own is what lets a scenario be repeated, printed and pasted, which fc.commands cannot. */
 test("whatever is done to a mesh, what it promises holds, and happens the same way again", { timeout: 600_000 + 500 * RUNS }, async () => {
   const total: Coverage = noCoverage();
-  const runs = await assertProperty("test/model/model.test.ts", DEFAULT_RUNS, (options) =>
+  const runs = await assertProperty("test/model/model.test.ts", { usual: DEFAULT_RUNS }, (options) =>
     fc.assert(
       fc.asyncProperty(scenario, async (given) => {
         const { trace, coverage } = await play(given);

@@ -8,14 +8,14 @@ import { pause, type Servers, SocketWorld, startServers, wellBehaved } from "./s
 const DEFAULT_RUNS = 20;
 const WITHIN_MS = 5_000;
 
-test("over real sockets all settles, nothing unsafe is sent twice, and nothing is left", { timeout: 120_000 + 10_000 * RUNS }, async () => {
+test("over real sockets all settles, nothing unsafe is sent twice, and nothing is left", { timeout: 120_000 + 100 * RUNS }, async () => {
   const servers = await startServers();
   onTestFinished(async () => {
     for (const server of servers.values()) await server.close();
   });
   const seen = { answers: 0, failures: 0, aborted: 0, repeated: 0 };
   let run = 0;
-  await assertProperty("test/model/sockets.test.ts", DEFAULT_RUNS, (options) =>
+  await assertProperty("test/model/sockets.test.ts", { usual: DEFAULT_RUNS, share: 0.01 }, (options) =>
     fc.assert(
       fc.asyncProperty(scenario, (given) => play(given, servers, `r${run++}-`, seen)),
       // A run depends on real time: what failed once may not again, and shrinking would go on for long.
