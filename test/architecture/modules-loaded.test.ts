@@ -32,6 +32,20 @@ test('`import "heddle"` adds undici alone', () => {
   expect(thirdParties(loadedBy("heddle")).filter((name) => name !== "@opentelemetry/api" && name !== "undici")).toEqual([]);
 });
 
+/** Modules of Node's own that are loaded after `import "<specifier>"`. */
+function builtinsLoadedBy(specifier: string): readonly string[] {
+  const script = `await import(${JSON.stringify(specifier)}); console.log(JSON.stringify(process.moduleLoadList))`;
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: root, encoding: "utf8" });
+  return JSON.parse(output) as string[];
+}
+
+test('`import "heddle"` does not load Node\'s own copy of undici, which costs more memory than the mesh', () => {
+  const copies = (specifier: string) => builtinsLoadedBy(specifier).filter((name) => name.includes("internal/deps/undici"));
+  expect(copies("heddle")).toEqual([]);
+  // What does load it: so that the silence above means something.
+  expect(copies("node:http")).not.toEqual([]);
+});
+
 test("the listing sees what is required late, so that its silence means something", () => {
   expect(thirdParties(loadedBy("yaml"))).toEqual(["yaml"]);
   expect(thirdParties(loadedBy("pino"))).toContain("pino");

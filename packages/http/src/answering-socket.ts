@@ -1,11 +1,11 @@
-import { STATUS_CODES } from "node:http";
 import { Duplex } from "node:stream";
 import type { MeshResponse } from "@heddle/core";
+import { nodeHttp } from "./node-http.ts";
 
 /** A connection that takes whatever is written and gives one answer of the mesh's own, for clients that know answers only from sockets. */
 export function answeringSocket(response: MeshResponse): Duplex {
   const socket = new AnsweringSocket();
-  const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}`, "connection: close"];
+  const lines = [`HTTP/1.1 ${response.status} ${nodeHttp.STATUS_CODES[response.status] ?? ""}`, "connection: close"];
   for (const [name, values] of Object.entries(response.headers))
     if (name !== "connection") for (const value of [values ?? []].flat()) lines.push(`${name}: ${value}`);
   socket.push(`${lines.join("\r\n")}\r\n\r\n`);

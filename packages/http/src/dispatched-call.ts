@@ -1,7 +1,8 @@
-import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import type { BodySink, DeadlineEntry, Deadlines, HeaderMap, MeshRequest, MeshResponse, PushBody } from "@heddle/core";
 import { type Dispatcher, errors } from "undici";
+import { nodeHttp } from "./node-http.ts";
 
 type Handler = Dispatcher.DispatchHandler;
 
@@ -69,7 +70,7 @@ export class DispatchedCall implements Dispatcher.DispatchController, BodySink {
     this.rawHeaders = headers;
     if (this.paused) body.pause();
     try {
-      this.#handler?.onResponseStart?.(this, response.status, headers, STATUS_CODES[response.status] ?? "");
+      this.#handler?.onResponseStart?.(this, response.status, headers, nodeHttp.STATUS_CODES[response.status] ?? "");
     } catch (error) {
       this.abort(error as Error);
       return;

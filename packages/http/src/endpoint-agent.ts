@@ -1,7 +1,8 @@
-import { Agent, type AgentOptions, type ClientRequest } from "node:http";
+import type { AgentOptions, ClientRequest } from "node:http";
 import type { Duplex } from "node:stream";
 import { type ChannelSettings, MeshError, shortageWords } from "@heddle/core";
 import type { Dial } from "./dial.ts";
+import { nodeHttp } from "./node-http.ts";
 import type { OpenSockets } from "./open-sockets.ts";
 
 /** As Node calls it: an error comes without a socket, whatever the types say. */
@@ -14,13 +15,13 @@ export interface AgentInternals {
   keepSocketAlive(socket: Duplex): boolean;
 }
 
-const base = Agent.prototype as unknown as AgentInternals;
+const base = nodeHttp.Agent.prototype as unknown as AgentInternals;
 
 /**
  * Node's own keep-alive agent, all of whose connections go to one endpoint. At most `maxConnections` are open: Node counts a connection
  * only once it is there, and a pipe not at all, so what `maxSockets` allows is less by those that are being dialled and by the pipes.
  */
-export class EndpointAgent extends Agent {
+export class EndpointAgent extends nodeHttp.Agent {
   readonly #settings: ChannelSettings;
   readonly #dial: Dial;
   readonly #open: OpenSockets;

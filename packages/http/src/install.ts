@@ -1,10 +1,11 @@
-import http, { type Agent } from "node:http";
+import type { Agent } from "node:http";
 import type { Mesh } from "@heddle/core";
 import { type Dispatcher, getGlobalDispatcher, setGlobalDispatcher } from "undici";
 import { MeshDispatcher } from "./dispatcher.ts";
 import { formerGlobal, setFormerGlobal } from "./global-dispatcher.ts";
 import { GlobalPlace } from "./global-place.ts";
 import { MeshAgent } from "./mesh-agent.ts";
+import { nodeHttp } from "./node-http.ts";
 
 /** Undici keeps its dispatcher in two places: the present one, and the former one for the built-in fetch. */
 const dispatchers = new GlobalPlace<Dispatcher>({
@@ -21,12 +22,12 @@ const dispatchers = new GlobalPlace<Dispatcher>({
 });
 
 const agents = new GlobalPlace<Agent>({
-  get: () => http.globalAgent,
+  get: () => nodeHttp.globalAgent,
   put(agent) {
-    const before = http.globalAgent;
-    http.globalAgent = agent;
+    const before = nodeHttp.globalAgent;
+    nodeHttp.globalAgent = agent;
     return () => {
-      http.globalAgent = before;
+      nodeHttp.globalAgent = before;
     };
   },
 });

@@ -1,9 +1,10 @@
-import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { checkKeys } from "@heddle/core";
 import { closeServer, type NodeServer, watchConnections } from "./listener-close.ts";
 import { type HealthOptions, type HealthResponder, healthResponder } from "./listener-health.ts";
+import { nodeHttp } from "./node-http.ts";
 import { serveRequest } from "./node-request.ts";
 import { isServed, Serving, type ServingMesh } from "./node-serving.ts";
 import { serveUpgrade } from "./node-upgrade.ts";
@@ -65,7 +66,7 @@ export function isAttached(server: object): boolean {
 
 // Callers without types, too, should read what is wrong.
 function isNodeServer(server: unknown): server is NodeServer {
-  return server instanceof HttpServer || server instanceof HttpsServer;
+  return server instanceof nodeHttp.Server || server instanceof HttpsServer;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { checkKeys } from "@heddle/core";
@@ -7,6 +7,7 @@ import { type FastifyApp, isFastify, requestListener, type Servable } from "./ap
 import { type Attachment, attach } from "./listener-attach.ts";
 import type { NodeServer } from "./listener-close.ts";
 import type { HealthOptions } from "./listener-health.ts";
+import { nodeHttp } from "./node-http.ts";
 import type { ServingMesh } from "./node-serving.ts";
 
 export interface ListenOptions {
@@ -33,7 +34,7 @@ export interface Listener extends Attachment {
 export async function listen(mesh: ServingMesh, application: Servable, options: ListenOptions = {}): Promise<Listener> {
   checkKeys(options, ["port", "host", "health"], "mesh.listen");
   if (isFastify(application)) return listenFastify(mesh, application, options);
-  const server = createServer(requestListener(mesh, application));
+  const server = nodeHttp.createServer(requestListener(mesh, application));
   const attachment = attach(mesh, server, healthOf(options));
   return bound(server, attachment, () => bind(server, options));
 }

@@ -1,9 +1,10 @@
-import http, { Agent, type ClientRequest } from "node:http";
+import type { Agent, ClientRequest } from "node:http";
 import { emptyHeaders, type Handler, type HeaderMap, type Mesh, type Route } from "@heddle/core";
 import { answeringSocket } from "./answering-socket.ts";
 import { CarriedRequest, giveUp } from "./carried-request.ts";
 import type { AgentInternals } from "./endpoint-agent.ts";
 import { type Failures, failureAnswer, wayTo } from "./front-door.ts";
+import { nodeHttp } from "./node-http.ts";
 import { outside } from "./unclaimed.ts";
 
 export interface MeshAgentOptions {
@@ -24,7 +25,7 @@ interface RequestArguments {
  * limits, breaker and outlier detection, with its route's deadline; the request itself is node:http's own, so it is not tried again,
  * rewritten, mirrored, delayed, or answered by a fallback. A route that asks for that is reported once.
  */
-export class MeshAgent extends Agent {
+export class MeshAgent extends nodeHttp.Agent {
   /** Who serves unclaimed hosts. */
   readonly unclaimed: Agent;
   readonly #mesh: Mesh;
@@ -35,7 +36,7 @@ export class MeshAgent extends Agent {
     // So that requests ask to keep their connection; those of this agent itself are never used.
     super({ keepAlive: true });
     this.#mesh = mesh;
-    this.unclaimed = options.unclaimed ?? http.globalAgent;
+    this.unclaimed = options.unclaimed ?? nodeHttp.globalAgent;
     this.#failures = options.failures ?? "reject";
   }
 

@@ -1,6 +1,7 @@
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type HeaderMap, liftDeadline, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
+import { nodeHttp } from "./node-http.ts";
 import { callerLeft, reportFailure } from "./node-request.ts";
 import { markServed, type Serving } from "./node-serving.ts";
 import { requestScheme, requestTarget } from "./node-target.ts";
@@ -94,7 +95,7 @@ function watchStatus(socket: Duplex, onStatus: (status: number) => void): void {
 
 /** Answers on a socket that has left HTTP, and ends it. */
 export function refuseSocket(socket: Duplex, response: MeshResponse): void {
-  const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}`, "connection: close"];
+  const lines = [`HTTP/1.1 ${response.status} ${nodeHttp.STATUS_CODES[response.status] ?? ""}`, "connection: close"];
   for (const [name, values] of Object.entries(response.headers))
     if (name !== "connection") for (const value of [values ?? []].flat()) lines.push(`${name}: ${value}`);
   socket.once("finish", () => socket.destroy());

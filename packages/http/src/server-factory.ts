@@ -1,6 +1,7 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
+import type { RequestListener, Server, ServerOptions } from "node:http";
 import { createServer as createSecureServer, type ServerOptions as SecureServerOptions } from "node:https";
 import { type AttachOptions, attach } from "./listener-attach.ts";
+import { nodeHttp } from "./node-http.ts";
 import type { ServingMesh } from "./node-serving.ts";
 
 /** What Fastify calls to get its server: `fastify({ serverFactory })`. */
@@ -36,7 +37,7 @@ function makeServer(handler: RequestListener, options: FrameworkOptions): Server
   // A secure server has everything that a plain one has but its class.
   const server = https
     ? (createSecureServer(https === true ? {} : https, handler) as object as Server)
-    : createServer(options.http ?? {}, handler);
+    : nodeHttp.createServer(options.http ?? {}, handler);
   if (options.keepAliveTimeout !== undefined) server.keepAliveTimeout = options.keepAliveTimeout;
   if (options.requestTimeout !== undefined) server.requestTimeout = options.requestTimeout;
   if (options.connectionTimeout !== undefined) server.setTimeout(options.connectionTimeout);
