@@ -100,6 +100,11 @@ export class BackendState implements BalanceTarget, EmptyTarget {
     return channel;
   }
 
+  /** Gives up the claims on channels that nothing used for a long time: most of what an idle endpoint holds. */
+  releaseIdle(now: number): void {
+    this.#releaseLeases(this.endpoints.all.filter(({ lease }) => lease?.isIdle(now)));
+  }
+
   retryAfterMs(headers: HeaderMap): number {
     if (headerValue(headers, "retry-after") === undefined) return 0;
     return retryAfterMs(headers, this.#dependencies.clock.wallTime()) ?? 0;

@@ -97,6 +97,25 @@ test("an endpoint that leaves loses its channel once nothing is in flight, and n
   expect(stack.transport.sent.slice(-12).every(({ address }) => address === "a:1")).toBe(true);
 });
 
+test("an endpoint that nothing used for 5 minutes holds no channel, keeps its state, and opens one at the next use", async () => {
+  const stack = stored(BASE);
+  await useAll(stack);
+  const states = () => stack.dataPlane.backendState("reviews").endpoints.all;
+  const before = states();
+  stack.clock.tick(5 * 60_000 - 1);
+  stack.dataPlane.sweep();
+  expect(states().map(({ lease }) => lease === null)).toEqual([false, false]);
+  expect(closings(stack)).toEqual([]);
+  stack.clock.tick(1);
+  stack.dataPlane.sweep();
+  expect(states().map(({ lease }) => lease === null)).toEqual([true, true]);
+  expect(closings(stack).sort()).toEqual(["close a:1", "close b:1"]);
+  await useAll(stack);
+  expect(states()).toBe(before);
+  expect(before.map(({ requests }) => requests)).toEqual([12, 12]);
+  expect(stack.transport.events.filter((event) => event.startsWith("open"))).toHaveLength(4);
+});
+
 test("an endpoint that moves from one subset to another keeps its channel", async () => {
   const subsets = (v1: string, v2: string): SnapshotParts => ({
     backends: [

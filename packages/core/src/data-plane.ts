@@ -104,6 +104,8 @@ export class DataPlane {
 
   /** Closes channels that nothing uses any more. */
   sweep(): void {
+    const now = this.#dependencies.clock.now();
+    for (const state of this.#states.values()) state.releaseIdle(now);
     this.#dependencies.channels.sweep(knownIn(this.#snapshot));
   }
 

@@ -12,6 +12,8 @@ export interface ChannelLease {
   channel(now: number): Channel;
   /** Connections open now. */
   connections(): number;
+  /** Nothing used it for a long time and nothing is open: whoever holds it can give it up, and lease another at the next use. */
+  isIdle(now: number): boolean;
   /** The next use opens a new channel; the one there is now finishes what it has in flight. */
   renew(): void;
   release(): void;
@@ -31,6 +33,10 @@ interface Entry {
   channel: Channel | null;
   leases: number;
   usedAt: number;
+}
+
+function isIdle({ usedAt, channel }: Entry, now: number): boolean {
+  return now - usedAt >= IDLE_MS && (channel?.connections() ?? 0) === 0;
 }
 
 /**
@@ -72,6 +78,7 @@ export class Channels {
         return entry.channel;
       },
       connections: () => entry.channel?.connections() ?? 0,
+      isIdle: (now) => isIdle(entry, now),
       renew: () => this.#close(entry),
       release: () => {
         if (isReleased) return;
@@ -87,11 +94,11 @@ export class Channels {
     const held = new Set<string>();
     for (const { settings, leases } of this.#entries.values()) if (leases > 0) held.add(settings.address);
     for (const [key, entry] of this.#entries) {
-      const isIdle = now - entry.usedAt >= IDLE_MS && (entry.channel?.connections() ?? 0) === 0;
+      const isUnused = isIdle(entry, now);
       if (entry.leases > 0) {
-        if (isIdle) this.#close(entry);
+        if (isUnused) this.#close(entry);
         // Where the address is held through another channel, this one has old settings.
-      } else if (isIdle || held.has(entry.settings.address) || !isKnown(entry.settings.address)) {
+      } else if (isUnused || held.has(entry.settings.address) || !isKnown(entry.settings.address)) {
         this.#entries.delete(key);
         this.#close(entry);
       }
