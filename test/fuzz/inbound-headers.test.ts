@@ -9,6 +9,7 @@ import { inboundDeadline } from "../../packages/core/src/inbound-deadline.ts";
 import type { Handler } from "../../packages/core/src/layer.ts";
 import { fault } from "../../packages/core/src/policy/fault.ts";
 import { readTraceContext } from "../../packages/core/src/telemetry/propagation.ts";
+import { Waits } from "../../packages/core/src/waits.ts";
 import { expectSame, fuzz, fuzzAsync } from "./fuzz.ts";
 import { hostileText } from "./hostile.ts";
 
@@ -112,7 +113,7 @@ fuzzAsync(
         return {};
       },
     };
-    const layer = fault({ delay: null, abort: null, byHeader }, waiting, () => 0);
+    const layer = fault({ delay: null, abort: null, byHeader }, { clock: waiting, random: () => 0, waits: new Waits() });
     const request: unknown = requestOf({ headers: { "x-envoy-fault-delay-request": delay, "x-envoy-fault-abort-request": status } });
     const passed = { status: 299 } as unknown as Awaited<ReturnType<Handler>>;
     const answer = await layer(() => Promise.resolve(passed))(request as Parameters<Handler>[0]);
