@@ -197,7 +197,10 @@ function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, 
       // Beneath the span, above the pick: a slow endpoint costs this try only.
       perTryTimeoutMs === null ? null : tryTimeout(perTryTimeoutMs, dependencies),
     ],
-    balance(state, dependencies, filter === null ? null : endpointSelection(backend.name, filter)),
+    balance(state, dependencies, {
+      selection: filter === null ? null : endpointSelection(backend.name, filter),
+      picksAtOnce: dependencies.tryLayers.length === 0 && backend.emptyWaitMs === 0,
+    }),
   );
 }
 

@@ -34,6 +34,15 @@ export interface BalanceDependencies {
   readonly deadlines: Deadlines;
 }
 
+export interface BalanceOptions {
+  /** What the application's filter leaves of the endpoints; null where there is none. */
+  readonly selection: EndpointSelection | null;
+  /** Nothing between the beginning of a try and its pick can wait: one look at the clock does for both. */
+  readonly picksAtOnce: boolean;
+}
+
+const NO_OPTIONS: BalanceOptions = { selection: null, picksAtOnce: false };
+
 /** The answer's header by which a server says that it drains. */
 export const DRAINING_HEADER = "x-heddle-draining";
 
@@ -44,11 +53,11 @@ export const DRAINING_HEADER = "x-heddle-draining";
 export function balance(
   target: BalanceTarget,
   { clock, deadlines }: BalanceDependencies,
-  selection: EndpointSelection | null = null,
+  { selection, picksAtOnce }: BalanceOptions = NO_OPTIONS,
 ): Handler {
   return (request) => {
     const attempt = request.attempt as Attempt;
-    const now = clock.now();
+    const now = picksAtOnce ? attempt.startedAt : clock.now();
     const known = target.endpoints.candidates(now, request.context.attempts);
     if (known.length === 0) return Promise.reject(new MeshError("no_endpoint", `${target.name}: ${target.emptyBecause()}`));
     const candidates = selection === null ? known : selection(request, known);
