@@ -37,6 +37,8 @@ export class FakeConnections {
         return free;
       }
       await this.#turn(stop);
+      // Cancelled after it was woken: its turn is the next one's.
+      if (stop.isCancelled) this.#waiting.shift()?.();
     }
   }
 

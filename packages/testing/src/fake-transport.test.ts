@@ -8,6 +8,7 @@ import { transportContract } from "./contract-transport.ts";
 import { fakeTransportHarness } from "./fake-harness.ts";
 import { fakeTransport } from "./fake-transport.ts";
 import { bodyText } from "./read-body.ts";
+import { testMesh } from "./test-mesh.ts";
 import { virtualClock } from "./virtual-clock.ts";
 
 transportContract({ name: "the fake transport", test, open: fakeTransportHarness });
@@ -224,4 +225,21 @@ test("the same script gives the same run", async () => {
     return ends;
   };
   expect(await run()).toEqual(await run());
+});
+
+test("a place that was meant for a request that leaves goes to the next in line", async () => {
+  const config = {
+    apiVersion: "heddle/v1",
+    services: { reviews: { endpoints: [{ address: "127.0.0.1:9081" }], limits: { maxConnections: 1 } } },
+  };
+  await using t = testMesh({ config });
+  t.endpoint("127.0.0.1:9081").hang().times(1).respond({ status: 204 });
+  const leaver = new AbortController();
+  const leaving = [1, 2].map(() => t.request("http://reviews/", { signal: leaver.signal }).catch((error: unknown) => error));
+  const next = t.request("http://reviews/");
+  await t.advance(1);
+  leaver.abort(new Error("gone"));
+  await t.advance(1);
+  expect(await Promise.all(leaving)).toEqual([leaver.signal.reason, leaver.signal.reason]);
+  expect((await next).status).toBe(204);
 });
