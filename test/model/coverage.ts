@@ -49,7 +49,7 @@ const RARE: Partial<Record<Witness, number>> = {
   "budgets spent": 8,
   "POSTs repeated with consent": 5,
   "bodies cut by a deadline": 5,
-  "bodies abandoned": 5,
+  "bodies abandoned": 1,
   "services removed under requests": 3,
 };
 
