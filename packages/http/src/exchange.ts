@@ -139,7 +139,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     const socket = this.wire?.socket;
     if (attempt?.reusedConnection && socket && socket.bytesRead !== this.#bytesReadBefore) attempt.reusedConnection = false;
     // A connection that died before a streamed body gave its first chunk carried nothing of this request.
-    return transportFailure(error, attempt ? attempt.wasSent : this.#controller !== null);
+    return transportFailure(error, attempt ? attempt.wasSent : this.#controller !== null, this.#body !== null);
   }
 
   #stop(reason: unknown): void {

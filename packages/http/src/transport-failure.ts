@@ -11,19 +11,26 @@ const CALLERS_MISTAKES: ReadonlySet<unknown> = new Set([
 /** llhttp's words for a message that the end of the connection cut short; undici loses its code. */
 const CUT_SHORT = "Invalid EOF state";
 
-/** How an error of undici or of the socket is called here. `wasSent`: part of the request may have been written. */
-export function transportFailure(error: unknown, wasSent: boolean): unknown {
+/**
+ * How an error of undici or of the socket is called here. `wasSent`: part of the request may have been written; `hadHead`: the head of
+ * an answer came.
+ */
+export function transportFailure(error: unknown, wasSent: boolean, hadHead: boolean): unknown {
   const code = codeOf(error);
   // What destroyed the channel says so itself.
   if (error instanceof MeshError || error instanceof TransportFailure || error instanceof TypeError || CALLERS_MISTAKES.has(code))
     return error;
   if (!wasSent) return new TransportFailure("connect-failure", messageOf(error), { cause: error });
-  return new TransportFailure(isNotTheProtocol(error) ? "protocol-error" : "reset", messageOf(error), { cause: error });
+  return new TransportFailure(isNotTheProtocol(error, hadHead) ? "protocol-error" : "reset", messageOf(error), { cause: error });
 }
 
-function isNotTheProtocol(error: unknown): boolean {
+function isNotTheProtocol(error: unknown, hadHead: boolean): boolean {
   if (error instanceof errors.HTTPParserError) return !error.message.includes(CUT_SHORT);
   if (error instanceof errors.HeadersOverflowError) return true;
+  // Of a body it says that it was cut short. A head with a length that does not parse gets the same words.
+  if (error instanceof errors.ResponseContentLengthMismatchError) return !hadHead;
+  // How undici meets a 101 that does not say what it switches to.
+  if (codeOf(error) === "ERR_ASSERTION") return true;
   // undici has one class for a broken connection and for `bad response` and `bad upgrade`.
   return error instanceof errors.SocketError && error.message.startsWith("bad ");
 }
