@@ -152,15 +152,14 @@ export class CarriedRequest implements Carrier, BodySource {
     this.#mesh.remember(error, context);
     if (error instanceof MeshError) this.#settle(error);
     else if (isOfTheConnection(this.#socket, error)) {
+      const what = `${method} http://${authority}`;
       const endpoint = attempt?.endpoint ?? authority;
-      const failure = new MeshError(
-        "connection_reset",
-        `${method} http://${authority}: connection broken by ${endpoint}: ${error.message}`,
-        {
-          cause: error,
-        },
-      );
+      const failure = isNotTheProtocol(error)
+        ? new MeshError("protocol_error", `${what}: not understood: answer of ${endpoint}: ${error.message}`, { cause: error })
+        : new MeshError("connection_reset", `${what}: connection broken by ${endpoint}: ${error.message}`, { cause: error });
       error.cause ??= failure;
+      // Before node:http takes the end of the connection for that of a body without a length.
+      if (this.#message?.complete === false) this.#message.destroy(failure);
       this.#settle(failure);
     } else this.#settle(this.#gaveUp());
   }
@@ -188,6 +187,8 @@ export class CarriedRequest implements Carrier, BodySource {
   }
 
   #stop(reason: unknown): void {
+    // The same: who reads the body is to be told.
+    if (this.#message?.complete === false) this.#message.destroy(reason instanceof Error ? reason : undefined);
     this.#client.destroy(reason instanceof Error ? reason : undefined);
     if (this.#pipe) this.#pipe.destroy(reason instanceof Error ? reason : undefined);
     if (this.#socket === null && this.#agent instanceof EndpointAgent) {
@@ -219,8 +220,13 @@ function tellAdded(client: ClientRequest, headers: HeaderMap): void {
 
 /** The connection ended it, and not the caller, who destroys with an error of his own or none. */
 function isOfTheConnection(socket: Duplex | null, error: Error | null): boolean {
-  if (error !== null && "code" in error && `${error.code}`.startsWith("HPE_")) return true;
+  if (error !== null && isNotTheProtocol(error)) return true;
   if (socket === null) return false;
   const cause = socket.errored;
   return cause === null ? socket.readableEnded : "syscall" in cause;
+}
+
+/** The parser of node:http. */
+function isNotTheProtocol(error: Error): boolean {
+  return "code" in error && `${error.code}`.startsWith("HPE_");
 }

@@ -66,6 +66,8 @@ const viaAgent: Open = async (mesh, { url, method, headers = {}, body }) => {
   const message = await new Promise<http.IncomingMessage>((resolve, reject) => {
     const request = http.request(url, { agent: mesh.agent(), method, headers }, resolve);
     request.on("error", reject);
+    // Of an upgrade that nobody takes, node:http says no more.
+    request.on("close", () => reject(new Error("closed without an answer")));
     request.end(body);
   });
   return { status: message.statusCode ?? 0, headers: message.headers as HeaderMap, known: message, text: () => text(message) };
