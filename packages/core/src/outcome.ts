@@ -19,10 +19,12 @@ export function verdictOf(attempt: Attempt): Verdict {
     case "connect-failure":
       return attempt.shortage === null ? "failure" : "neutral";
     case "refused-stream":
-    case "reset":
     case "protocol-error":
     case "error":
       return "failure";
+    // A kept connection that died without a byte says that it was old: all of a pool go at once, and the next one shows how the endpoint is.
+    case "reset":
+      return attempt.reusedConnection ? "neutral" : "failure";
     case "attempt-timeout":
     case "deadline":
       return attempt.wasLate ? "neutral" : "failure";

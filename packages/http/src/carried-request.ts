@@ -1,4 +1,5 @@
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   type BodySource,
@@ -30,7 +31,8 @@ export class CarriedRequest implements Carrier, BodySource {
   readonly #routed: (route: Route) => void;
   #agent: Agent | null = null;
   #request: MeshRequest | null = null;
-  #socket: Duplex | null = null;
+  #socket: Socket | null = null;
+  #bytesReadBefore = 0;
   #message: IncomingMessage | null = null;
   #pipe: Duplex | null = null;
   #body: PushBody | null = null;
@@ -105,7 +107,7 @@ export class CarriedRequest implements Carrier, BodySource {
   #hear(event: string | symbol, values: readonly unknown[]): void {
     switch (event) {
       case "socket":
-        this.#connected(values[0] as Duplex);
+        this.#connected(values[0] as Socket);
         break;
       case "response":
         this.#message = values[0] as IncomingMessage;
@@ -125,8 +127,9 @@ export class CarriedRequest implements Carrier, BodySource {
     }
   }
 
-  #connected(socket: Duplex): void {
+  #connected(socket: Socket): void {
     this.#socket = socket;
+    this.#bytesReadBefore = socket.bytesRead;
     const attempt = this.#request?.attempt;
     if (!attempt) return;
     attempt.reusedConnection = this.#client.reusedSocket;
@@ -182,6 +185,9 @@ export class CarriedRequest implements Carrier, BodySource {
 
   #settle(failure: unknown): void {
     this.#isSettled = true;
+    const attempt = this.#request?.attempt;
+    // As the channel narrows it: what has answered a byte did not die idle.
+    if (attempt?.reusedConnection && this.#socket?.bytesRead !== this.#bytesReadBefore) attempt.reusedConnection = false;
     if (this.#body) this.#body.fail(failure);
     else this.#reject(failure);
   }
