@@ -26,7 +26,8 @@ export interface Outcome {
   readonly hadHead: boolean;
   readonly error: unknown;
   readonly attempts: readonly string[];
-  readonly endpoints: readonly string[];
+  /** Why each try was, or was not, the last. */
+  readonly whys: readonly string[];
 }
 
 interface Head {
@@ -98,9 +99,9 @@ function answered(mesh: JoinedMesh, { status, headers, known }: Head): Omit<Outc
 }
 
 /** Read when the call is over, so that what a body came to is in it. */
-function reported(mesh: JoinedMesh, known: unknown): Pick<Outcome, "attempts" | "endpoints"> {
+function reported(mesh: JoinedMesh, known: unknown): Pick<Outcome, "attempts" | "whys"> {
   const attempts = mesh.report(known)?.attempts ?? [];
-  return { attempts: attempts.map(({ outcome }) => outcome), endpoints: attempts.map(({ endpoint }) => endpoint) };
+  return { attempts: attempts.map(({ outcome }) => outcome), whys: attempts.map(({ why }) => why) };
 }
 
 export const DOORS: readonly Door[] = [

@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { DOORS, type Door } from "./doors.ts";
+import type { Script } from "./raw-endpoint.ts";
+import { atRest, closes, endpointOf, inspected, join, nothingEscapes, says, well, wellKept } from "./setup.ts";
+
+// That each kind of fault is held against the endpoint it comes from, and against its backend.
+
+nothingEscapes();
+
+const FAILURES = 3;
+const URL = "http://reviews/";
+
+const GUILTY: readonly (readonly [string, Script])[] = [
+  [
+    "closes before the head",
+    async (connection) => {
+      await connection.request();
+      connection.end();
+    },
+  ],
+  [
+    "resets in the head",
+    async (connection) => {
+      await connection.request();
+      await connection.writeSeen("HTTP/1.1 200 OK\r\n");
+      connection.reset();
+    },
+  ],
+  [
+    "cuts its bodies short",
+    async (connection) => {
+      await connection.request();
+      await connection.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345");
+      connection.end();
+    },
+  ],
+  ["does not speak HTTP", says("SSH-2.0-OpenSSH_9.6\r\n")],
+  ["gives two lengths", says("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 4\r\n\r\nokay")],
+  ["breaks its chunks", says("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nok\r\n")],
+  ["never answers", (connection) => connection.request()],
+  ["never ends its body", says("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345")],
+];
+
+/** Beside what would be late on a machine that has other things to do. */
+const TOTAL_MS = 250;
+
+const CASES = GUILTY.flatMap(([what, script]) =>
+  DOORS.map((door): readonly [string, string, Door, Script] => [what, door.name, door, script]),
+);
+
+test.concurrent.each(CASES)(
+  "an endpoint that %s is ejected, and its backend's breaker opens, through %s",
+  async (_what, _door, door, script) => {
+    const bad = await endpointOf(script);
+    const good = await endpointOf(wellKept);
+    const mesh = await join(
+      [bad, good],
+      {
+        balancer: { policy: "round-robin" },
+        outlier: { consecutiveFailures: FAILURES },
+        timeout: TOTAL_MS,
+        retry: "off",
+      },
+      { lonely: { endpoints: [{ address: bad.address }], breaker: { consecutiveFailures: FAILURES }, timeout: TOTAL_MS, retry: "off" } },
+    );
+    let failed = 0;
+    for (let call = 0; call < 4 * FAILURES && inspected(mesh)[0]?.state !== "ejected"; call++) {
+      if ((await door.send(mesh, { method: "GET", url: URL })).code !== null) failed++;
+    }
+    expect(inspected(mesh).map(({ state }) => state)).toEqual(["ejected", "ready"]);
+    expect(failed).toBeGreaterThanOrEqual(FAILURES);
+    for (let call = 0; call < 4; call++)
+      expect(await door.send(mesh, { method: "GET", url: URL })).toMatchObject({ status: 200, body: "well" });
+
+    const breaker = () => mesh.inspect().backends.find(({ name }) => name === "lonely")?.breaker;
+    for (let call = 0; call < 2 * FAILURES && breaker() !== "open"; call++) await door.send(mesh, { method: "GET", url: "http://lonely/" });
+    expect(breaker()).toBe("open");
+    bad.script = well;
+    expect(await door.send(mesh, { method: "GET", url: "http://lonely/" })).toMatchObject({ code: "breaker_open" });
+    await atRest(mesh);
+    await closes(mesh, [bad, good]);
+  },
+);
