@@ -44,40 +44,33 @@ const GUILTY: readonly (readonly [string, Script])[] = [
 /** Beside what would be late on a machine that has other things to do. */
 const TOTAL_MS = 250;
 
-const CASES = GUILTY.flatMap(([what, script]) =>
-  DOORS.map((door): readonly [string, string, Door, Script] => [what, door.name, door, script]),
-);
+async function meet(door: Door, what: string, script: Script): Promise<void> {
+  const bad = await endpointOf(script);
+  const good = await endpointOf(wellKept);
+  const policies = { timeout: TOTAL_MS, retry: "off" };
+  const mesh = await join(
+    [bad, good],
+    { ...policies, balancer: { policy: "round-robin" }, outlier: { consecutiveFailures: FAILURES } },
+    { lonely: { ...policies, endpoints: [{ address: bad.address }], breaker: { consecutiveFailures: FAILURES } } },
+  );
+  const get = (url: string) => door.send(mesh, { method: "GET", url });
+  let failed = 0;
+  for (let call = 0; call < 4 * FAILURES && inspected(mesh)[0]?.state !== "ejected"; call++) {
+    if ((await get(URL)).code !== null) failed++;
+  }
+  expect(inspected(mesh).map(({ state }) => state)).toEqual(["ejected", "ready"]);
+  expect(failed).toBeGreaterThanOrEqual(FAILURES);
+  for (let call = 0; call < 4; call++) expect(await get(URL), what).toMatchObject({ status: 200, body: "well" });
 
-test.concurrent.each(CASES)(
-  "an endpoint that %s is ejected, and its backend's breaker opens, through %s",
-  async (_what, _door, door, script) => {
-    const bad = await endpointOf(script);
-    const good = await endpointOf(wellKept);
-    const mesh = await join(
-      [bad, good],
-      {
-        balancer: { policy: "round-robin" },
-        outlier: { consecutiveFailures: FAILURES },
-        timeout: TOTAL_MS,
-        retry: "off",
-      },
-      { lonely: { endpoints: [{ address: bad.address }], breaker: { consecutiveFailures: FAILURES }, timeout: TOTAL_MS, retry: "off" } },
-    );
-    let failed = 0;
-    for (let call = 0; call < 4 * FAILURES && inspected(mesh)[0]?.state !== "ejected"; call++) {
-      if ((await door.send(mesh, { method: "GET", url: URL })).code !== null) failed++;
-    }
-    expect(inspected(mesh).map(({ state }) => state)).toEqual(["ejected", "ready"]);
-    expect(failed).toBeGreaterThanOrEqual(FAILURES);
-    for (let call = 0; call < 4; call++)
-      expect(await door.send(mesh, { method: "GET", url: URL })).toMatchObject({ status: 200, body: "well" });
+  const breaker = () => mesh.inspect().backends.find(({ name }) => name === "lonely")?.breaker;
+  for (let call = 0; call < 2 * FAILURES && breaker() !== "open"; call++) await get("http://lonely/");
+  expect(breaker(), what).toBe("open");
+  bad.script = well;
+  expect(await get("http://lonely/"), what).toMatchObject({ code: "breaker_open" });
+  await atRest(mesh);
+  await closes(mesh, [bad, good]);
+}
 
-    const breaker = () => mesh.inspect().backends.find(({ name }) => name === "lonely")?.breaker;
-    for (let call = 0; call < 2 * FAILURES && breaker() !== "open"; call++) await door.send(mesh, { method: "GET", url: "http://lonely/" });
-    expect(breaker()).toBe("open");
-    bad.script = well;
-    expect(await door.send(mesh, { method: "GET", url: "http://lonely/" })).toMatchObject({ code: "breaker_open" });
-    await atRest(mesh);
-    await closes(mesh, [bad, good]);
-  },
-);
+test.each(DOORS)("through $name, whatever is wrong with an endpoint, it is ejected, and its backend's breaker opens", async (door) => {
+  await Promise.all(GUILTY.map(([what, script]) => meet(door, what, script)));
+});
