@@ -22,7 +22,7 @@ function answerTo({ headers }: RawRequest, random: Random): Framed {
   const content = Array.from({ length: Math.floor(random() * 40) }, () => random().toString(36)).join("\n");
   const head = `HTTP/1.1 200 OK\r\nx-id: ${headers["x-id"]}\r\nx-sum: ${sumOf(content)}\r\n`;
   if (random() < 0.5) return { head: `${head}content-length: ${content.length}\r\n\r\n`, body: content };
-  const chunks = content.match(/[^]{1,100}/g) ?? [];
+  const chunks = content.match(/[\s\S]{1,100}/g) ?? [];
   const body = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("");
   return { head: `${head}transfer-encoding: chunked\r\n\r\n`, body: `${body}0\r\n\r\n` };
 }
