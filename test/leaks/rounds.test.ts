@@ -14,9 +14,9 @@ beforeAll(async () => {
 afterAll(() => upstream[Symbol.dispose]());
 
 test.each([
-  { how: "by every front door of core and http", name: "core-rounds", rounds: ROUNDS, limitMs: ROUNDS * 100 },
-  { how: "with a file, a listener, globals and signals", name: "joined-rounds", rounds: ROUNDS / 5, limitMs: ROUNDS * 100 },
-])("a mesh that was made, used $how, edited and closed leaves nothing", { timeout: ROUNDS * 100 + 30_000 }, async (given) => {
+  { how: "by every front door of core and http", name: "core-rounds", rounds: ROUNDS, limitMs: 60_000 + ROUNDS * 100 },
+  { how: "with a file, a listener, globals and signals", name: "joined-rounds", rounds: ROUNDS / 5, limitMs: 60_000 + ROUNDS * 100 },
+])("a mesh that was made, used $how, edited and closed leaves nothing", { timeout: ROUNDS * 100 + 90_000 }, async (given) => {
   const input: CoreRoundsInput = { address: upstream.addresses[0] ?? "", rounds: given.rounds };
   const result = await runScenario<RoundsResult>(given.name, input, given.limitMs);
   const { slope, error } = result.heap;
