@@ -15,6 +15,8 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 const LATE_MS = 100;
 /** ... and then a connection may stand that has not been noticed either: timers run before sockets are looked at. */
 const GRACE_MS = 100;
+/** A block that ended just now cannot be told by its lateness: sockets are always looked at once more. */
+const ONE_TURN_MS = 2;
 
 /** Where `host:port`, `[v6]:port` or `unix:/path` is. Throws TypeError for anything else. */
 export function parseAddress(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
@@ -52,7 +54,7 @@ export function dialer(address: string, connectTimeoutMs: () => number, lookup?:
     const timeoutMs = connectTimeoutMs();
     const lateAt = systemClock.now() + timeoutMs + LATE_MS;
     const giveUp = () => socket.destroy(new ConnectTimeout(address, timeoutMs));
-    const onTimeout = () => (systemClock.now() > lateAt ? socket.setTimeout(GRACE_MS, giveUp) : giveUp());
+    const onTimeout = () => giveUp();
     const onError = (error: Error) => {
       socket.off("connect", onConnect);
       done(error, null);
