@@ -114,7 +114,7 @@ class VirtualTime implements VirtualClock {
   }
 }
 
-/** Immediates and file reads: what an application without a socket waits for in no virtual time. */
+/** Immediates and file reads, down to the closing of the file: what an application without a socket waits for in no virtual time. */
 function isHop(resource: string): boolean {
-  return resource === "Immediate" || resource.startsWith("FSReq");
+  return resource === "Immediate" || resource === "CloseReq" || resource.startsWith("FSReq");
 }
