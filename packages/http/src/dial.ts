@@ -54,7 +54,7 @@ export function dialer(address: string, connectTimeoutMs: () => number, lookup?:
     const timeoutMs = connectTimeoutMs();
     const lateAt = systemClock.now() + timeoutMs + LATE_MS;
     const giveUp = () => socket.destroy(new ConnectTimeout(address, timeoutMs));
-    const onTimeout = () => giveUp();
+    const onTimeout = () => socket.setTimeout(systemClock.now() > lateAt ? GRACE_MS : ONE_TURN_MS, giveUp);
     const onError = (error: Error) => {
       socket.off("connect", onConnect);
       done(error, null);
