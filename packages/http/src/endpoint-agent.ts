@@ -1,4 +1,5 @@
 import type { AgentOptions, ClientRequest } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ChannelSettings, MeshError, shortageWords } from "@heddle/core";
 import type { Dial } from "./dial.ts";
@@ -12,8 +13,12 @@ type Connected = (error: Error | null, socket: Duplex) => void;
 export interface AgentInternals {
   addRequest(request: ClientRequest, options: object): void;
   createSocket(request: ClientRequest, options: object, done: Connected): void;
-  keepSocketAlive(socket: Duplex): boolean;
+  keepSocketAlive(socket: Socket): boolean;
+  reuseSocket(socket: Socket, request: ClientRequest): void;
 }
+
+/** A connection that nobody uses is closed after this long, or sooner where its server says so: undici's own default. */
+const IDLE_MS = 4_000;
 
 const base = nodeHttp.Agent.prototype as unknown as AgentInternals;
 
@@ -29,7 +34,7 @@ export class EndpointAgent extends nodeHttp.Agent {
   #isClosing = false;
 
   constructor(settings: ChannelSettings, dial: Dial, open: OpenSockets) {
-    super({ keepAlive: true, maxSockets: settings.maxConnections } satisfies AgentOptions);
+    super({ keepAlive: true, timeout: IDLE_MS, maxSockets: settings.maxConnections } satisfies AgentOptions);
     this.#settings = settings;
     this.#dial = dial;
     this.#open = open;
@@ -65,8 +70,14 @@ export class EndpointAgent extends nodeHttp.Agent {
     });
   }
 
-  override keepSocketAlive(socket: Duplex): boolean {
+  override keepSocketAlive(socket: Socket): boolean {
     return base.keepSocketAlive.call(this, socket) && !this.#isClosing;
+  }
+
+  /** Node sets the idle time when a connection becomes free, and forgets to take it back. */
+  override reuseSocket(socket: Socket, request: ClientRequest): void {
+    base.reuseSocket.call(this, socket, request);
+    socket.setTimeout(0);
   }
 
   /** Forgets a request that has no connection yet: Node would tell it that it is over only when there is one. */
