@@ -13,6 +13,7 @@ export interface PackageJson {
   readonly license?: string;
   readonly description?: string;
   readonly type?: string;
+  readonly scripts?: Readonly<Record<string, string>>;
   readonly engines?: Readonly<Record<string, string>>;
   readonly files?: readonly string[];
   readonly exports?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;

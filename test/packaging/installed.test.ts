@@ -1,7 +1,7 @@
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Installation, install, root } from "./installation.ts";
+import { type Installation, install, readPackage, root } from "./installation.ts";
 
 const UMBRELLA = ["packages/heddle", "packages/core", "packages/http", "packages/express-adapter", "packages/fastify-adapter"];
 const EXPORTS = "console.log(JSON.stringify(Object.keys(heddle).filter((key) => key !== 'module.exports').sort()));";
@@ -49,12 +49,19 @@ test("source maps point at files that are shipped", () => {
   expect(broken).toEqual([]);
 });
 
-test("no test, build state or cache is shipped", () => {
-  const shipped = ["heddle", "@heddle"].flatMap((name) =>
-    readdirSync(join(project.folder, "node_modules", name), { recursive: true, encoding: "utf8" }),
-  );
-  expect(shipped.length).toBeGreaterThan(0);
-  expect(shipped.filter((path) => /\.test\.|tsbuildinfo|coverage/.test(path))).toEqual([]);
+const SHIPPED =
+  /^(?:package\.json|LICENSE|README\.md|schema\/[\w.-]+\.schema\.json|src\/(?:[\w-]+\/)*[\w.-]+\.(?:ts|html|yaml)|dist\/(?:[\w-]+\/)*[\w.-]+\.(?:js|d\.ts|js\.map|d\.ts\.map))$/;
+
+test.each(UMBRELLA)("%s ships its licence, sources, what is built of them and nothing else", (path) => {
+  const folder = join(project.folder, "node_modules", readPackage(path).name);
+  const shipped = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+  expect(shipped).toEqual(expect.arrayContaining(["package.json", "LICENSE", "dist/index.js", "src/index.ts"]));
+  expect(shipped.filter((file) => !SHIPPED.test(file) || /\.test\.|tsbuildinfo|coverage/.test(file))).toEqual([]);
+  // What is left of a source that is gone would be shipped for ever.
+  const stale = shipped.filter((file) => /^dist\/.*\.js$/.test(file) && !shipped.includes(file.replace(/^dist(.*)\.js$/, "src$1.ts")));
+  expect(stale, "remove dist and build again").toEqual([]);
 });
 
 test("what installing brings ships the command line", () => {

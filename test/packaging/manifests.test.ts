@@ -32,6 +32,14 @@ test.each(folders)("%s carries the licence, as the licence asks for", (folder) =
   expect(readFileSync(join(root, folder, "LICENSE"), "utf8")).toBe(readFileSync(join(root, "LICENSE"), "utf8"));
 });
 
+const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare"];
+
+test.each(folders)("%s runs nothing when it is installed", (folder) => {
+  expect(Object.keys(readPackage(folder).scripts ?? {}).filter((name) => INSTALL_SCRIPTS.includes(name))).toEqual([]);
+  // npm runs node-gyp by itself where it finds this file.
+  expect(existsSync(join(root, folder, "binding.gyp"))).toBe(false);
+});
+
 test("packages of ours have one version and depend on each other in exactly that version", () => {
   const manifests = folders.map(readPackage);
   const [version] = [...new Set(manifests.map((manifest) => manifest.version))];
