@@ -60,9 +60,37 @@ test.each([
 
 test("a text that nests without end is refused", () => {
   expect(problemsOf("[".repeat(100_000)).some((problem) => problem.includes("nested too deeply"))).toBe(true);
-  // How deep the parser itself gets depends on the stack that is left.
-  for (const levels of [101, 500, 1_000, 1_500])
+  for (const levels of [101, 150, 200, 201, 500, 1_000, 1_500, 100_000])
     expect(problemsOf(`${"- ".repeat(levels)}1`).join()).toMatch(/nested (?:deeper than 100 levels|too deeply)/);
+});
+
+const NESTED: Readonly<Record<string, (levels: number) => string>> = {
+  "lists on one line": (levels) => `${"- ".repeat(levels)}1`,
+  "lists below each other": (levels) => `${indented(levels, 1, "-").join("\n")} 1`,
+  mappings: (levels) => `${indented(levels, 1, "a:").join("\n")} 1`,
+  "mappings, and what ends all of them": (levels) => `${indented(levels, 1, "a:").join("\n")} 1\nb: 2`,
+  "lists and mappings of one column": (levels) => `a:\n${indented(levels / 2, 2, "- a:").join("\n")} 1`,
+  "explicit keys": (levels) => `${"? ".repeat(levels)}1`,
+  brackets: (levels) => `${"[".repeat(levels)}1${"]".repeat(levels)}`,
+  "pairs in brackets": (levels) => `${"[a: ".repeat(levels / 2)}1${"]".repeat(levels / 2)}`,
+  objects: (levels) => `${'{"a":\n'.repeat(levels)}1${"}".repeat(levels)}`,
+};
+
+function indented(lines: number, step: number, line: string): readonly string[] {
+  return Array.from({ length: lines }, (_, level) => `${" ".repeat(step * level)}${line}`);
+}
+
+// The reader runs out of stack at some 1,000 levels, and on Node 22 that can end the process.
+test.each(Object.keys(NESTED))("%s nest to the bound of 100, and beyond it are refused, however many", (name) => {
+  const nested = NESTED[name];
+  if (nested === undefined) throw new Error(name);
+  for (const levels of [50, 90]) expect(problemsOf(nested(levels)).filter((problem) => problem.includes("nested"))).toEqual([]);
+  for (const levels of [102, 200, 400, 1_000, 3_000])
+    expect(problemsOf(nested(levels)).join(), `${levels} levels`).toMatch(/nested (?:deeper than 100 levels|too deeply)/);
+});
+
+test("what is too deep is reported where it stands", () => {
+  expect(problemsOf(`a: 1\nb: "[[["\nc: ${"[".repeat(250)}`)).toEqual(["mesh.yaml:3:201 the document is nested too deeply to be read"]);
 });
 
 test("expands anchors", () => {

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type * as Yaml from "yaml";
 import type { Problem } from "../../model/problem.ts";
+import { boundedTokens } from "./nesting.ts";
 import { codePlaces, type Path, type Places } from "./places.ts";
 import { plainData } from "./plain-data.ts";
 
@@ -27,11 +28,14 @@ export function parseDocument(text: string, fileName: string): ParsedDocument {
   // Loaded on first need: a mesh configured in code never reads YAML.
   const yaml = require("yaml") as typeof Yaml;
   const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: "error" });
+  const { tokens, tooDeepAt } = boundedTokens(yaml, text, lines);
+  const document = firstDocument(yaml, tokens, text.length);
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return `${fileName}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
   };
+  const deep = tooDeepAt();
+  if (deep !== undefined) return refused(at(deep), "the document is nested too deeply to be read");
   const syntax = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   if (syntax.length > 0)
     return {
@@ -48,6 +52,16 @@ export function parseDocument(text: string, fileName: string): ParsedDocument {
     places: textPlaces(fileName, value, positions, at),
     problems: mistakes.map(({ offset, message }) => problem(at(offset), message)),
   };
+}
+
+/** As `yaml.parseDocument` does, of tokens. */
+function firstDocument(yaml: typeof Yaml, tokens: Iterable<Yaml.CST.Token>, length: number): Yaml.Document.Parsed {
+  const composer = new yaml.Composer({ prettyErrors: false, uniqueKeys: false, logLevel: "error" });
+  const [document, second] = composer.compose(tokens, true, length);
+  // With `forceDoc` there always is one.
+  if (document === undefined) throw new Error("the reader of YAML gave no document");
+  if (second) document.errors.push(new yaml.YAMLParseError([second.range[0], second.range[1]], "MULTIPLE_DOCS", "a second document"));
+  return document as Yaml.Document.Parsed;
 }
 
 function refused(where: string, message: string): ParsedDocument {
