@@ -32,8 +32,14 @@ test.each(["22.19.0", "24.0.0", "26.1.0"])("Node %s is taken", (version) => {
 });
 
 test("every script that runs our code starts with the guard, by itself or through build", () => {
-  const unguarded = Object.entries(scripts).filter(([, script]) => !/^(?:node scripts\/require-node\.mjs && |npm run build)/.test(script));
+  const guarded = /^(?:node scripts\/require-node\.mjs && |npm run build|\.ci\/overnight$)/;
+  const unguarded = Object.entries(scripts).filter(([, script]) => !guarded.test(script));
   expect(unguarded.map(([name]) => name)).toEqual(["format"]);
+});
+
+test("the overnight script builds before anything else", () => {
+  const steps = readFileSync(join(root, ".ci/overnight"), "utf8").match(/^step .*$/gm);
+  expect(steps?.[0]).toMatch(/^step build \S+ npm run --silent build$/);
 });
 
 /** An older Node of this machine, as somebody has it in whose checkout install scripts did not run. */
