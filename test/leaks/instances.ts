@@ -1,12 +1,20 @@
 import { Socket } from "node:net";
 import { queryObjects } from "node:v8";
+import { createMesh } from "@heddle/core";
 import { Client, Pool } from "undici";
-import { BackendState } from "../../packages/core/dist/backend-state.js";
-import { DataPlane } from "../../packages/core/dist/data-plane.js";
-import { Channels } from "../../packages/core/dist/endpoint/channels.js";
-import { EndpointState } from "../../packages/core/dist/endpoint/endpoint.js";
+import { classBeside } from "../../scripts/bundle/class-beside.ts";
 
-const KINDS = { Socket, Client, Pool, BackendState, DataPlane, Channels, EndpointState };
+type Class = new (...args: never) => unknown;
+
+const KINDS = {
+  Socket,
+  Client,
+  Pool,
+  BackendState: classBeside<Class>(createMesh, "BackendState"),
+  DataPlane: classBeside<Class>(createMesh, "DataPlane"),
+  Channels: classBeside<Class>(createMesh, "Channels"),
+  EndpointState: classBeside<Class>(createMesh, "EndpointState"),
+};
 
 export type Kind = keyof typeof KINDS;
 export type Instances = Readonly<Partial<Record<Kind, number>>>;

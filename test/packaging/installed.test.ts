@@ -64,6 +64,11 @@ test.each(UMBRELLA)("%s ships its licence, sources, what is built of them and no
   expect(stale, "remove dist and build again").toEqual([]);
 });
 
+test("core and http are shipped as one module each, and what must be loaded before undici, with nothing of former builds", () => {
+  const scripts = globSync("@heddle/{core,http}/dist/**/*.{js,mjs,cjs}", { cwd: join(project.folder, "node_modules") });
+  expect(scripts.toSorted()).toEqual(["@heddle/core/dist/index.js", "@heddle/http/dist/former-global.js", "@heddle/http/dist/index.js"]);
+});
+
 test("what installing brings ships the command line", () => {
   expect(project.node("node_modules/heddle/dist/cli/main.js", "--help")).toContain("validate");
 });

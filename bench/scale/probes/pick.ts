@@ -1,8 +1,9 @@
-import { seededRandom, systemClock } from "@heddle/core";
-import { BackendState } from "../../../packages/core/dist/backend-state.js";
+import { createMesh, seededRandom, systemClock } from "@heddle/core";
+import type { BackendState } from "../../../packages/core/dist/backend-state.js";
 import type { Attempt } from "../../../packages/core/dist/context.js";
-import { Channels } from "../../../packages/core/dist/endpoint/channels.js";
-import { Extensions } from "../../../packages/core/dist/extensions.js";
+import type { Channels } from "../../../packages/core/dist/endpoint/channels.js";
+import type { Extensions } from "../../../packages/core/dist/extensions.js";
+import { classBeside } from "../../../scripts/bundle/class-beside.ts";
 import { stubTransport } from "../../variants/stub-transport.ts";
 import type { OpenProbe } from "../probe.ts";
 import { documentOf, endpoints, SERVICE, snapshotOf, withEndpoints } from "./generated.ts";
@@ -62,11 +63,14 @@ function backendState({ policy, endpoints: count, ejected }: PickParameters, ran
   const snapshot = withEndpoints(snapshotOf(documentOf({ balancer: { policy } })), endpoints(count));
   const backend = snapshot.backends.get(SERVICE);
   if (!backend) throw new Error(`the snapshot has no backend ${SERVICE}`);
-  const state = new BackendState(backend, snapshot.endpointSets.get(SERVICE) ?? null, {
+  const BackendStateClass = classBeside<typeof BackendState>(createMesh, "BackendState");
+  const ChannelsClass = classBeside<typeof Channels>(createMesh, "Channels");
+  const ExtensionsClass = classBeside<typeof Extensions>(createMesh, "Extensions");
+  const state = new BackendStateClass(backend, snapshot.endpointSets.get(SERVICE) ?? null, {
     clock: systemClock,
     random,
-    channels: new Channels(stubTransport(), systemClock),
-    extensions: new Extensions(),
+    channels: new ChannelsClass(stubTransport(), systemClock),
+    extensions: new ExtensionsClass(),
     report(problem) {
       throw new Error(problem.message);
     },
