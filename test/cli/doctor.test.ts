@@ -1,9 +1,32 @@
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { freePorts } from "../../packages/heddle/src/demo/ports.ts";
 import { documentFile, heddle } from "./heddle.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const INSTALLED = ["heddle", "@heddle/core", "@heddle/http", "undici", "@opentelemetry/api"];
+
+// A project that has what heddle brings, once: this repository also has undici in the versions of others.
+beforeEach(() => {
+  const project = mkdtempSync(join(tmpdir(), "heddle-doctor-"));
+  for (const name of INSTALLED) {
+    mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name), "dir");
+  }
+  process.chdir(project);
+});
+
+afterEach(() => {
+  const project = process.cwd();
+  process.chdir(root);
+  rmSync(project, { recursive: true, force: true });
+});
 
 async function listening(): Promise<string> {
   const server = createServer((socket) => socket.end());
