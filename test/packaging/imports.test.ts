@@ -51,7 +51,7 @@ function seenBy(specifier: string): Seen {
     const before = process.getActiveResourcesInfo();
     await import(${JSON.stringify(specifier)});
     const left = process.getActiveResourcesInfo().filter((name) => !before.includes(name));
-    console.log(JSON.stringify({ variables: [...variables], reached, left }));
+    process.stdout.write(JSON.stringify({ variables: [...variables], reached, left }), () => process.exit());
   `;
   const env = { PATH: process.env.PATH ?? "" };
   const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
