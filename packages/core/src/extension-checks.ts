@@ -44,8 +44,12 @@ function checkEngine(breaker: BreakerConfig | null, where: string): Problem | nu
 export function extensionWarnings(snapshot: MeshSnapshot, extensions: Extensions): readonly Problem[] {
   const warnings: Problem[] = [];
   const warn = (where: string, message: string) => warnings.push({ where, message, severity: "warning" });
+  let retried: ReadonlySet<string> | undefined;
   for (const backend of snapshot.backends.values()) {
-    const off = turnedOff(backend, retriesTo(snapshot, backend.name), backend.limits.maxRequests !== null, extensions);
+    // Most have none, and of many services all the routes are too much to look through for nothing.
+    if (backend.namedPolicy === null) continue;
+    retried ??= retriedBackends(snapshot);
+    const off = turnedOff(backend, retried.has(backend.name), backend.limits.maxRequests !== null, extensions);
     if (off !== null) warn(backend.origin, `service ${backend.name}: ${off}`);
   }
   for (const resource of snapshot.resources.values()) {
@@ -53,10 +57,10 @@ export function extensionWarnings(snapshot: MeshSnapshot, extensions: Extensions
     if (off !== null) warn(resource.origin, `resource ${resource.name}: ${off}`);
   }
   if (snapshot.enumeratesServices) {
-    const services = [...snapshot.inboundPolicies.keys()];
+    const services = snapshot.inboundPolicies;
     for (const service of extensions.filteredServices) {
-      if (services.includes(service)) continue;
-      const meant = nearest(service, services);
+      if (services.has(service)) continue;
+      const meant = nearest(service, services.keys());
       warn(
         "endpointFilters",
         `no service is called ${JSON.stringify(service)}${meant === null ? "" : `; did you mean ${JSON.stringify(meant)}?`}`,
@@ -78,15 +82,14 @@ function turnedOff(owner: Backend | Resource, retries: boolean, limits: boolean,
   return off.length === 0 ? null : `the policy ${owner.namedPolicy} does itself what ${off.join(" and ")} would do, which is off beside it`;
 }
 
-function retriesTo({ virtualHosts }: MeshSnapshot, backend: string): boolean {
-  return virtualHosts.some(({ routes }) =>
-    routes.some(
-      ({ action, retry }) =>
-        action.kind === "forward" &&
-        retry !== null &&
-        retry !== "off" &&
-        retry.maxRetries > 0 &&
-        action.to.some((to) => to.backend === backend),
-    ),
-  );
+/** The backends that a route leads to which retries. */
+function retriedBackends({ virtualHosts }: MeshSnapshot): ReadonlySet<string> {
+  const retried = new Set<string>();
+  for (const { routes } of virtualHosts) {
+    for (const { action, retry } of routes) {
+      if (action.kind !== "forward" || retry === null || retry === "off" || retry.maxRetries === 0) continue;
+      for (const { backend } of action.to) retried.add(backend);
+    }
+  }
+  return retried;
 }
