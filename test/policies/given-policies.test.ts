@@ -70,6 +70,7 @@ test("retries never multiply: the mesh's own, transparent ones too, are off besi
   expect(await call(t)).toMatchObject({ code: "connect_failed" });
   await call(t);
   expect(t.attempts()).toHaveLength(6);
+  expect(new Set(t.attempts().map(({ why }) => why))).toEqual(new Set(["left to the named policy"]));
   const told = t.problems.filter(({ message }) => message.includes("the policy mine"));
   expect(told).toMatchObject([
     {

@@ -63,7 +63,7 @@ test("a filter is asked before each try, and what it leaves to a retry is anothe
 test("a filter that lets nothing pass is no_endpoint, and says that it was the filter", async () => {
   await using t = meshWith({ endpointFilters: { reviews: () => [] } });
   expect(await calls(t, 1)).toMatchObject([
-    { code: "no_endpoint", message: expect.stringContaining("its endpoint filter lets this request go to none of 3") },
+    { code: "no_endpoint", message: expect.stringContaining("reviews: its endpoint filter lets it go to none of 3") },
   ]);
 });
 

@@ -97,6 +97,12 @@ export function requestName({ method, scheme, authority, path }: MeshRequest): s
   return `${method} ${scheme}://${authority}${query < 0 ? path : path.slice(0, query)}`;
 }
 
+/** The request and what refused it; of a function's call, which is named like its resource, the one name. */
+export function nameAt(request: MeshRequest, backend: string): string {
+  const name = requestName(request);
+  return name === backend ? name : `${name}: ${backend}`;
+}
+
 /** An answer made by the mesh itself. */
 export function localResponse(status: number, body: string | null, headers?: HeaderMap): MeshResponse {
   const all = copyHeaders(headers ?? {});

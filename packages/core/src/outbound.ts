@@ -171,8 +171,8 @@ function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, 
   const given = backend.namedPolicy === null ? undefined : extensions.policy(backend.namedPolicy);
   const own = given === undefined ? null : concernsOf(given);
   // Retries inside of retries multiply.
-  const tries = own?.retry ? "off" : retry;
-  const perTryTimeoutMs = tries === null || tries === "off" ? null : tries.perTryTimeoutMs;
+  const tries = own?.retry ? "given" : retry;
+  const perTryTimeoutMs = tries === null || tries === "off" || tries === "given" ? null : tries.perTryTimeoutMs;
   const { maxRequests } = backend.limits;
   return compose(
     [

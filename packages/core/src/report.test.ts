@@ -50,6 +50,17 @@ test("a failure leaves with its report, and its message names service, route, an
   expect(error.message).toBe("GET http://reviews/: connection broken (service reviews, route canary; tried a:1: reset, b:1: 503)");
 });
 
+test("a try that came to no endpoint is in the report, and not among the endpoints that the message names", async () => {
+  const request = requestOf();
+  const only = new Attempt(1, 0);
+  only.outcome = "no-endpoint";
+  request.context.attempts.push(only);
+  const error = new MeshError("no_endpoint", "GET http://reviews/: reviews: nothing");
+  await expect(failureReport("reviews")(() => Promise.reject(error))(request)).rejects.toBe(error);
+  expect(error.message).toBe("GET http://reviews/: reviews: nothing (service reviews)");
+  expect(error.report?.attempts).toEqual([{ endpoint: "", outcome: "no-endpoint", ms: 0, why: "" }]);
+});
+
 test("a failure that has a report already, and one that is not the mesh's, pass unchanged", async () => {
   const inner = new MeshError("closed", "inner");
   inner.report = reportOf(requestOf().context);

@@ -18,10 +18,13 @@ export interface Report {
 }
 
 export interface AttemptReport {
+  /** Empty where the try ended before one was picked. */
   readonly endpoint: string;
-  /** `200`, or how it failed. */
+  /** `200`, or how it failed; of an answer whose body broke, how that did. */
   readonly outcome: AttemptOutcome | `${number}`;
+  /** Until the head, or until it failed without one; a body that comes later is not in it. */
   readonly ms: number;
+  /** Why there was another try, or why there was none; empty if it went well. */
   readonly why: string;
 }
 
@@ -93,17 +96,25 @@ export function failureReport(service: string): Layer {
   return (next) => (request) => {
     request.context.service = service;
     return next(request).catch((error: unknown) => {
-      if (error instanceof MeshError && error.report === undefined) {
-        error.report = reportOf(request.context);
-        error.message += triedIn(error.report);
-      }
-      throw error;
+      throw withReport(error, request.context);
     });
   };
 }
 
-/** Names the service, the route, and each endpoint tried with its outcome. */
+/** A failure of the mesh with what happened to its request: as data, and at the end of its message. Once; other errors stay as they are. */
+export function withReport(error: unknown, context: RequestContext): unknown {
+  if (error instanceof MeshError && error.report === undefined) {
+    error.report = reportOf(context);
+    error.message += triedIn(error.report);
+  }
+  return error;
+}
+
+/** Names the service, the route, and each endpoint tried with its outcome. Why a try came to no endpoint is what the message says. */
 function triedIn({ service, route, attempts }: Report): string {
-  const tries = attempts.map(({ endpoint, outcome }) => `${endpoint || "no endpoint"}: ${outcome}`).join(", ");
+  const tries = attempts
+    .filter(({ endpoint }) => endpoint !== "")
+    .map(({ endpoint, outcome }) => `${endpoint}: ${outcome}`)
+    .join(", ");
   return ` (service ${service}${route ? `, route ${route}` : ""}${tries ? `; tried ${tries}` : ""})`;
 }

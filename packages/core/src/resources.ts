@@ -87,7 +87,7 @@ function resourceHandler(state: ResourceState, dependencies: ResourceDependencie
       // Above the attempts, so that a call counts once, however often it is tried.
       own?.limits ? null : callLimit(slots),
       given === undefined ? null : givenLayer(resource.namedPolicy ?? "", given, dependencies),
-      attempts(retry ?? "off", state.retryBudget, dependencies),
+      attempts(own?.retry ? "given" : (retry ?? "off"), state.retryBudget, dependencies),
       // Each attempt from here on.
       breaker === null || own?.breaker ? null : breakerLayer(resource.name, breaker, clock),
       retry === null || retry.perTryTimeoutMs === null ? null : tryTimeout(retry.perTryTimeoutMs, dependencies),

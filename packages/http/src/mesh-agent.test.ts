@@ -108,7 +108,7 @@ test("an endpoint that refuses is a failure of the mesh, is told to outlier dete
   expect(failures).toHaveLength(1);
   expect(meshError(failures[0])).toMatchObject({
     code: "connect_failed",
-    report: { attempts: [{ endpoint: address, outcome: "connect-failure" }] },
+    report: { attempts: [{ endpoint: address, outcome: "connect-failure", why: "node:http sends it, and only once" }] },
   });
   expect(problems.map(({ message }) => message).filter((message) => message.includes("mesh.agent()"))).toHaveLength(1);
   expect(inFlight(mesh)).toBe(0);

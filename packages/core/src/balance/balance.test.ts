@@ -31,7 +31,9 @@ const pausable = () => new PushBody({ pause() {}, resume() {}, abort() {} });
 test("a backend without an endpoint fails with no_endpoint and says why", async () => {
   await expect(stackWith({}, {}, []).send().response).rejects.toMatchObject({
     code: "no_endpoint",
-    message: expect.stringContaining("reviews: test gives it no endpoint"),
+    message: expect.stringMatching(
+      /^GET http:\/\/reviews\/: reviews: test gives it no endpoint \(since .*\) \(service reviews, route default\)$/,
+    ),
   });
   await expect(stackWith({ selector: { version: "v9" } }).send().response).rejects.toMatchObject({
     code: "no_endpoint",
@@ -68,7 +70,7 @@ test("requests that wait for a connection are limited, and count until they are 
   expect(stateOf(stack).pending).toBe(2);
   await expect(stack.send().response).rejects.toMatchObject({
     code: "overloaded",
-    message: expect.stringContaining("2 requests wait for a connection, limits.maxPending is 2"),
+    message: expect.stringContaining("GET http://reviews/: reviews: 2 requests wait for a connection, limits.maxPending is 2"),
   });
   expect(inFlight(stack)).toBe(2);
   const [one, other] = waiting as [(typeof waiting)[0], (typeof waiting)[0]];
@@ -250,13 +252,50 @@ test("a transport that throws fails its request and leaves nothing in flight", a
   expect([inFlight(stack), stateOf(stack).pending, stateOf(stack).inFlight.count]).toEqual([0, 0, 0]);
 });
 
-test("a failure in the body carries the report too", async () => {
+test("a failure in the body names service, route and tries as one before the head does, and why it was the last", async () => {
   const stack = stackWith();
   const body = pausable();
   stack.transport.script("a:1", streams(body));
   await stack.send().response;
   body.fail(new TransportFailure("reset", "cut"));
-  expect(body.error).toMatchObject({ code: "connection_reset", report: { attempts: [{ endpoint: "a:1", outcome: "reset" }] } });
+  expect(body.error).toMatchObject({
+    code: "connection_reset",
+    message: "GET http://reviews/: connection broken by a:1: cut (service reviews, route default; tried a:1: reset)",
+    report: { attempts: [{ endpoint: "a:1", outcome: "reset", why: "the answer had been handed out" }] },
+  });
+});
+
+test("a body that the deadline cuts says the same, and its try's time ends with the head", async () => {
+  const stack = stackWith({}, { timeout: timeoutOf({ totalMs: 1_000 }) });
+  const body = pausable();
+  stack.transport.script("a:1", streams(body));
+  await stack.send().response;
+  await stack.clock.advance(1_000);
+  expect(body.error).toMatchObject({
+    code: "deadline_exceeded",
+    message: expect.stringMatching(/within 1s \(service reviews, route default; tried a:1: deadline\)$/),
+    report: { attempts: [{ outcome: "deadline", ms: 0, why: "the answer had been handed out" }] },
+  });
+});
+
+test("what is left of a repeated try's answer does not speak for the request when the deadline cuts it", async () => {
+  const stack = stackWith({}, { retry: retryOf({ maxRetries: 1 }), timeout: timeoutOf({ totalMs: 500 }) }, ["a:1", "b:1"]);
+  const refused = pausable();
+  let tries = 0;
+  const first: Answer = (request) => (tries++ === 0 ? streams(refused, 503)(request) : hangs(request));
+  for (const address of ["a:1", "b:1"]) stack.transport.script(address, first);
+  const { response } = stack.send();
+  await stack.clock.advance(500);
+  expect(refused.hasEnded).toBe(true);
+  await expect(response).rejects.toMatchObject({
+    code: "deadline_exceeded",
+    report: {
+      attempts: [
+        { outcome: "503", why: "retried" },
+        { outcome: "deadline", why: "the deadline was over" },
+      ],
+    },
+  });
 });
 
 test("a deadline that passes while the reader keeps the server waiting is not held against the endpoint", async () => {

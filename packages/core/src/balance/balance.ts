@@ -5,9 +5,9 @@ import type { EndpointState, Exchange } from "../endpoint/endpoint.ts";
 import type { EndpointStates } from "../endpoint/endpoint-set.ts";
 import { MeshError } from "../errors.ts";
 import type { Handler } from "../layer.ts";
-import { type HeaderMap, headerValue, type MeshRequest, type MeshResponse, requestName } from "../message.ts";
+import { type HeaderMap, headerValue, type MeshRequest, type MeshResponse, nameAt, requestName } from "../message.ts";
 import { atEndpoint, outcomeOfError, verdictOf } from "../outcome.ts";
-import { reportOf } from "../report.ts";
+import { withReport } from "../report.ts";
 import { shortageOf } from "../shortage.ts";
 import type { Channel } from "../transport.ts";
 import type { Balancer } from "./balancer.ts";
@@ -59,13 +59,13 @@ export function balance(
     const attempt = request.attempt as Attempt;
     const now = picksAtOnce ? attempt.startedAt : clock.now();
     const known = target.endpoints.candidates(now, request.context.attempts);
-    if (known.length === 0) return Promise.reject(new MeshError("no_endpoint", `${target.name}: ${target.emptyBecause()}`));
+    if (known.length === 0) return Promise.reject(noEndpoint(target, request));
     const candidates = selection === null ? known : selection(request, known);
     if (candidates instanceof MeshError) return Promise.reject(candidates);
     const state = target.balancer.pick(candidates, request.context.attempts, now);
     attempt.endpoint = state.address;
     const channel = target.channel(state, now);
-    const overloaded = state.inFlight < channel.connections() ? null : beginWaiting(target, attempt);
+    const overloaded = state.inFlight < channel.connections() ? null : beginWaiting(target, request, attempt);
     if (overloaded) return Promise.reject(overloaded);
     const exchange = state.begin(now);
     return sent(channel, request).then(
@@ -84,6 +84,10 @@ export function balance(
   };
 }
 
+function noEndpoint(target: BalanceTarget, request: MeshRequest): MeshError {
+  return new MeshError("no_endpoint", `${nameAt(request, target.name)}: ${target.emptyBecause()}`);
+}
+
 /** A transport that throws, against its contract, fails this request and nothing else. */
 function sent(channel: Channel, request: MeshRequest): Promise<MeshResponse> {
   const { carrier } = request.context;
@@ -95,11 +99,11 @@ function sent(channel: Channel, request: MeshRequest): Promise<MeshResponse> {
 }
 
 /** No connection is free: counts the request as pending until the transport says that it was sent. An error if too many are. */
-function beginWaiting(target: BalanceTarget, attempt: Attempt): MeshError | null {
+function beginWaiting(target: BalanceTarget, request: MeshRequest, attempt: Attempt): MeshError | null {
   if (target.pending >= target.maxPending) {
     return new MeshError(
       "overloaded",
-      `${target.name}: ${target.pending} requests wait for a connection, limits.maxPending is ${target.maxPending}`,
+      `${nameAt(request, target.name)}: ${target.pending} requests wait for a connection, limits.maxPending is ${target.maxPending}`,
     );
   }
   target.pending++;
@@ -149,10 +153,7 @@ function watchBody(
     target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: headAt });
     return;
   }
-  body.translateError((error) => {
-    attempt.outcome = outcomeOfBody(error, request.cancel.isCancelled, body.isReaderBehind);
-    return withReport(atEndpoint(error, requestName(request), state.address), request);
-  });
+  body.translateError((error) => bodyFailure(error, request, state.address, body.isReaderBehind));
   body.whenReleased(() => state.release(exchange));
   if (response.socket) {
     // Its length says nothing about the server: what can be judged is the head, which may also refuse a CONNECT.
@@ -181,9 +182,15 @@ function outcomeOfBody(error: unknown, isCancelled: boolean, isReaderBehind: boo
 }
 
 /** What fails in the body no longer passes the layer that adds the report. */
-function withReport(error: unknown, request: MeshRequest): unknown {
-  if (error instanceof MeshError) error.report ??= reportOf(request.context);
-  return error;
+function bodyFailure(error: unknown, request: MeshRequest, address: string, isReaderBehind: boolean): unknown {
+  const { context, cancel } = request;
+  const attempt = request.attempt as Attempt;
+  const failure = atEndpoint(error, requestName(request), address);
+  // The answer of a try that was repeated is nobody's: what cuts what is left of it, such as the deadline, ends the request elsewhere.
+  if (attempt !== context.attempts.at(-1)) return failure;
+  attempt.outcome = outcomeOfBody(error, cancel.isCancelled, isReaderBehind);
+  if (attempt.outcome !== "response") attempt.why = "the answer had been handed out";
+  return withReport(failure, context);
 }
 
 function settleFailure(

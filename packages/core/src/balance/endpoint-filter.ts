@@ -2,7 +2,7 @@ import type { EndpointState } from "../endpoint/endpoint.ts";
 import { MeshError } from "../errors.ts";
 import type { EndpointFilter } from "../extension-options.ts";
 import { extensionFailed } from "../guard-layer.ts";
-import type { MeshRequest } from "../message.ts";
+import { type MeshRequest, requestName } from "../message.ts";
 import { Candidates } from "./candidates.ts";
 
 /** Which of the endpoints a try may go to. An error where none is left, or the filter went wrong. */
@@ -32,6 +32,6 @@ export function endpointSelection(backend: string, filter: EndpointFilter): Endp
       selected.push(state);
     }
     if (selected.length > 0) return selected;
-    return new MeshError("no_endpoint", `${what} lets this request go to none of ${states.length} endpoints`);
+    return new MeshError("no_endpoint", `${requestName(request)}: ${what} lets it go to none of ${states.length} endpoints`);
   };
 }

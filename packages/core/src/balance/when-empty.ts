@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
-import type { MeshRequest } from "../message.ts";
+import { type MeshRequest, nameAt } from "../message.ts";
 import type { Waits } from "../waits.ts";
 
 /** A backend that may have no endpoint yet. */
@@ -43,8 +43,10 @@ function endpointOf(target: EmptyTarget, request: MeshRequest, waitMs: number, c
       if (attempt) attempt.outcome = "no-endpoint";
       reject(reason);
     };
-    const giveUp = () =>
-      leave(new MeshError("no_endpoint", `${target.name}: ${target.emptyBecause()}; waited ${formatDuration(waitMs)} for one`));
+    const giveUp = () => {
+      const because = `${target.emptyBecause()}; waited ${formatDuration(waitMs)} for one`;
+      leave(new MeshError("no_endpoint", `${nameAt(request, target.name)}: ${because}`));
+    };
     const look = () => {
       if (target.isEmpty) {
         giveUp();

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { backendOf, endpointSetOf, requestOf, retryOf, routeOf, snapshotOf, timeoutOf, virtualHostOf } from "../../test/builders.ts";
 import { type Answer, fails, hangs, status, streams, stuck } from "../../test/fake-transport.ts";
 import { outboundStack } from "../../test/outbound-stack.ts";
+import { MeshError } from "../errors.ts";
 import { type HeaderMap, localResponse, type MeshResponse } from "../message.ts";
 import type { RetryBudgetConfig } from "../model/backend.ts";
 import type { RetryConfig } from "../model/route.ts";
@@ -413,4 +414,55 @@ test("what an open breaker or a limit refuses is not retried", async () => {
   await expect(response).rejects.toMatchObject({ code: "overloaded" });
   expect(request.context.attempts).toHaveLength(1);
   expect(requestOf().context.attempts).toHaveLength(0);
+});
+
+test("a try that failed because the request was over says what ended it", async () => {
+  for (const [reason, why] of [
+    [new Error("left"), "the caller gave up"],
+    [new MeshError("closed", "the mesh was closed"), "the mesh was closed"],
+    [new MeshError("attempt_timeout", "the policy gave the try up"), "the named policy gave up"],
+  ] as const) {
+    for (const retry of [retryOf(), "off"] as const) {
+      const stack = stackWith({ retry });
+      stack.everywhere(hangs);
+      const { request } = stack.send();
+      await stack.clock.advance(0);
+      request.cancel.cancel(reason);
+      await stack.clock.advance(0);
+      expect(whys(stack, request)).toEqual([why]);
+    }
+  }
+  const late = stackWith({ totalMs: 100 });
+  late.everywhere(hangs);
+  const { request } = late.send();
+  await late.clock.advance(100);
+  expect(whys(late, request)).toEqual(["the deadline was over"]);
+});
+
+test("a try whose repetition was being waited for does not say that it was repeated when the caller gives up", async () => {
+  const stack = stackWith({ retry: retryOf({ backoff: { baseMs: 10_000, maxMs: 10_000 } }) });
+  stack.everywhere(status(503));
+  const { request } = stack.send();
+  await stack.clock.advance(0);
+  expect(request.context.attempts[0]?.why).toBe("retried");
+  request.cancel.cancel(new Error("left"));
+  await stack.clock.advance(0);
+  expect(whys(stack, request)).toEqual(["the caller gave up"]);
+});
+
+test("without retries a failed try says whose word that was, and one that went well says nothing", async () => {
+  for (const [parts, retry, why] of [
+    [{}, "off", "retries are off"],
+    [{ options: { retry: false as const } }, retryOf(), "the call says retry: false"],
+  ] as const) {
+    for (const answer of [status(503), fails("reset")]) {
+      const stack = stackWith({ retry });
+      stack.everywhere(answer);
+      const { request, response } = stack.send(parts);
+      await response.catch(() => {});
+      expect(whys(stack, request)).toEqual([why]);
+    }
+  }
+  const well = stackWith({ retry: "off" });
+  expect(whys(well, (await well.answer()).request)).toEqual([""]);
 });

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { Attempt } from "../context.ts";
 import type { Deadlines } from "../deadlines.ts";
 import { discard } from "../discard.ts";
+import { meshError } from "../errors.ts";
 import { noteRetriedBelow } from "../inbound-call.ts";
 import type { Handler, Layer } from "../layer.ts";
 import {
@@ -39,14 +40,16 @@ interface Try extends MeshRequest {
 /**
  * The one driver of tries. After each try it asks the retry policy; budget, backoff, replay and the record of attempts are its own.
  * The commit point is the response head: what is returned from here is never tried again.
- * `off`: one try, and not even transparent retries.
+ * `off`: one try, and not even transparent retries. `given`: one try as well; what repeats it stands above, and is not ours.
  */
-export function attempts(config: RetryConfig | "off" | null, budget: RetryBudget, dependencies: AttemptsDependencies): Layer {
+export function attempts(config: RetryConfig | "off" | "given" | null, budget: RetryBudget, dependencies: AttemptsDependencies): Layer {
   const { clock } = dependencies;
   return (next) => (request) => {
     const now = clock.now();
     budget.deposit(now);
-    if (config === "off" || request.context.options.retry === false) return onlyTry(next, request, now);
+    if (config === "off" || config === "given" || request.context.options.retry === false) {
+      return onlyTry(next, request, now, config === "given");
+    }
     const replay = replayOf(request.body);
     const first = beginTry(request, replay.next(), now);
     const again = (response: MeshResponse | null, failure: unknown) =>
@@ -58,12 +61,41 @@ export function attempts(config: RetryConfig | "off" | null, budget: RetryBudget
   };
 }
 
-function onlyTry(next: Handler, request: MeshRequest, now: number): Promise<MeshResponse> {
+function onlyTry(next: Handler, request: MeshRequest, now: number, isGiven: boolean): Promise<MeshResponse> {
   const only = beginTry(request, request.body, now);
-  return next(only).catch((error: unknown) => {
-    noteFailure(only, error);
-    throw error;
-  });
+  return next(only).then(
+    (response) => {
+      if (!isPlainSuccess(response)) only.attempt.why = whyOnce(request, isGiven);
+      return response;
+    },
+    (error: unknown) => {
+      noteFailure(only, error);
+      only.attempt.why = whyOnce(request, isGiven);
+      throw error;
+    },
+  );
+}
+
+/** Why the only try of a request is its only one. */
+function whyOnce({ cancel, context }: MeshRequest, isGiven: boolean): string {
+  if (cancel.isCancelled) return whyStopped(cancel.reason);
+  if (context.carrier !== null) return "node:http sends it, and only once";
+  if (context.options.retry === false) return "the call says retry: false";
+  return isGiven ? "left to the named policy" : "retries are off";
+}
+
+/** Why there is no other try of a request that was cancelled. */
+function whyStopped(reason: unknown): string {
+  switch (meshError(reason)?.code) {
+    case "deadline_exceeded":
+      return "the deadline was over";
+    case "attempt_timeout":
+      return "the named policy gave up";
+    case "closed":
+      return "the mesh was closed";
+    default:
+      return "the caller gave up";
+  }
 }
 
 /** A new entry in the request's record, and the headers that tell the receiver which try this is and how long it has. */
@@ -152,7 +184,11 @@ class Tries {
   /** Whether there is another try; returns when it is time for it. The response of a try that will be repeated is discarded. */
   async #again(attempt: Attempt, response: MeshResponse | null): Promise<boolean> {
     const { clock, deadlines } = this.#dependencies;
-    if (this.#request.cancel.isCancelled) return false;
+    const { cancel } = this.#request;
+    if (cancel.isCancelled) {
+      attempt.why = whyStopped(cancel.reason);
+      return false;
+    }
     const decision = this.#decide(attempt, response);
     attempt.why = decision.why;
     if (decision.kind === "stop") {
@@ -181,8 +217,9 @@ class Tries {
     if (response) discard(response, deadlines);
     this.#dependencies.waits.begin(this.#request.context.cancel);
     try {
-      await sleep(clock, waitMs, this.#request.cancel);
+      await sleep(clock, waitMs, cancel);
     } catch (reason) {
+      attempt.why = whyStopped(reason);
       this.#over();
       throw reason;
     }

@@ -205,13 +205,15 @@ test("the layer refuses without trying while open, and says when it will probe",
   clock.tick(1_500);
   await expect(send(failing)).rejects.toMatchObject({
     code: "breaker_open",
-    message: "reviews: the breaker is open; it lets a probe through in 3500ms",
+    message: "GET http://reviews/: reviews: the breaker is open; it lets a probe through in 3500ms",
   });
   expect(tries).toBe(3);
   expect(breaker.state(1_500)).toBe("open");
   clock.tick(3_500);
   const probe = send(() => new Promise<never>(() => {}));
-  await expect(send(failing)).rejects.toMatchObject({ message: "reviews: the breaker is open and a probe is under way" });
+  await expect(send(failing)).rejects.toMatchObject({
+    message: "GET http://reviews/: reviews: the breaker is open and a probe is under way",
+  });
   expect(probe).toBeInstanceOf(Promise);
 });
 

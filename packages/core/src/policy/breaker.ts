@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
+import { nameAt } from "../message.ts";
 import type { BreakerConfig } from "../model/backend.ts";
 import { outcomeOfError, type Verdict, verdictOf } from "../outcome.ts";
 
@@ -152,7 +153,7 @@ export function breakerLayer(backend: string, breaker: CircuitBreaker, clock: Cl
       return Promise.reject(
         new MeshError(
           "breaker_open",
-          `${backend}: the breaker is open${wait > 0 ? `; it lets a probe through in ${formatDuration(Math.ceil(wait))}` : " and a probe is under way"}`,
+          `${nameAt(request, backend)}: the breaker is open${wait > 0 ? `; it lets a probe through in ${formatDuration(Math.ceil(wait))}` : " and a probe is under way"}`,
         ),
       );
     }

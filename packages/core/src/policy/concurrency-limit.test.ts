@@ -26,7 +26,7 @@ test("refuses what is over the limit at once, and does not send it", async () =>
   await expect(refused).rejects.toMatchObject({
     code: "overloaded",
     status: 503,
-    message: "reviews: 2 requests in flight, limits.maxRequests is 2",
+    message: "GET http://reviews/: reviews: 2 requests in flight, limits.maxRequests is 2",
   });
   expect(sent).toBe(false);
   expect(inFlight.count).toBe(2);

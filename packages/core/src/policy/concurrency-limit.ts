@@ -1,5 +1,6 @@
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
+import { nameAt } from "../message.ts";
 
 /** Requests in flight to one backend; survives configuration changes. */
 export interface InFlight {
@@ -11,7 +12,10 @@ export function concurrencyLimit(maxRequests: number, backend: string, inFlight:
   return (next) => (request) => {
     if (inFlight.count >= maxRequests) {
       return Promise.reject(
-        new MeshError("overloaded", `${backend}: ${inFlight.count} requests in flight, limits.maxRequests is ${maxRequests}`),
+        new MeshError(
+          "overloaded",
+          `${nameAt(request, backend)}: ${inFlight.count} requests in flight, limits.maxRequests is ${maxRequests}`,
+        ),
       );
     }
     inFlight.count++;
