@@ -1,4 +1,6 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { JoinedMesh } from "heddle";
+import { onTestFinished } from "vitest";
 
 const CONCURRENCY = 32;
 
@@ -10,7 +12,7 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
-/** Every fourth caller posts if asked to: what may not be repeated must not fail either. */
+/** Ends with the test. Every fourth caller posts if asked to: what may not be repeated must not fail either. */
 export function startTraffic(mesh: JoinedMesh, service: string, { posts }: { readonly posts: boolean }): Traffic {
   const handle = mesh.service(service);
   const failures: string[] = [];
@@ -23,20 +25,24 @@ export function startTraffic(mesh: JoinedMesh, service: string, { posts }: { rea
       if (reply.status >= 400) failures.push(`${method}: ${reply.status}: ${JSON.stringify(mesh.report(reply))}`);
     } catch (error) {
       failures.push(`${method}: ${String(error)}: ${JSON.stringify(mesh.report(error))}`);
+      // What is refused without being sent takes no turn of its own: callers of nothing but that would leave timers and sockets none.
+      await turn();
     }
   };
   const caller = async (method: string): Promise<void> => {
     for (; !isStopped; requests++) await ask(method);
   };
   const callers = Array.from({ length: CONCURRENCY }, (_, index) => caller(posts && index % 4 === 0 ? "POST" : "GET"));
+  const stop = async () => {
+    isStopped = true;
+    await Promise.all(callers);
+  };
+  onTestFinished(stop);
   return {
     get requests() {
       return requests;
     },
     failures,
-    async stop() {
-      isStopped = true;
-      await Promise.all(callers);
-    },
+    stop,
   };
 }
