@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -79,7 +80,7 @@ function run(name: string, { share = 1 }: FuzzOptions, checkAll: (numRuns: numbe
     const watchdog = startWatchdog(name, SEED);
     try {
       const details = await checkAll(numRuns, watchdog.beat);
-      if (details.failed) throw failure(details);
+      if (details.failed) throw failure(details, name);
     } finally {
       watchdog.stop();
     }
@@ -87,10 +88,12 @@ function run(name: string, { share = 1 }: FuzzOptions, checkAll: (numRuns: numbe
   });
 }
 
-function failure(details: Details): Error {
+function failure(details: Details, name: string): Error {
+  const file = relative(process.cwd(), expect.getState().testPath ?? "test/fuzz");
+  const again = `again: HEDDLE_FUZZ_SEED=${details.seed} HEDDLE_FUZZ_RUNS=${RUNS} npx vitest run ${file} -t ${JSON.stringify(name)}`;
   const input = details.counterexample === null ? "none" : fc.stringify(details.counterexample[0]);
   return new Error(
-    `HEDDLE_FUZZ_SEED=${details.seed}, after ${details.numRuns} inputs, shrunk ${details.numShrinks} times to\n${input}\n${String(
+    `${again}\nafter ${details.numRuns} inputs, shrunk ${details.numShrinks} times to\n${input}\n${String(
       details.errorInstance instanceof Error ? (details.errorInstance.stack ?? details.errorInstance.message) : details.errorInstance,
     )}`,
   );
