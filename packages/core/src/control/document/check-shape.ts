@@ -116,43 +116,47 @@ function checkString(format: keyof typeof FORMATS, value: unknown, mistakes: Mis
 function checkObject(kind: ObjectKind, value: unknown, mistakes: Mistakes, path: Path): Plain | undefined {
   if (!isMapping(value)) return refuse(kind, value, mistakes, path, value === null ? "; an empty one is written {}" : "");
   const checked: Plain = {};
+  const meant = new Set<string>();
   for (const [name, held] of Object.entries(value)) {
     if (held === undefined) continue;
     const key = Object.hasOwn(kind.keys, name) ? kind.keys[name] : undefined;
     if (key === undefined) {
-      mistakes.add([...path, name], unknownKey(kind, name, mistakes), "key");
+      mistakes.add([...path, name], unknownKey(kind, name, mistakes, meant), "key");
       continue;
     }
     const kept = checkShape(key.kind, held, mistakes, [...path, name]);
     if (kept !== undefined) checked[name] = kept;
   }
-  checkRequired(kind, value, mistakes, path);
-  checkChoice(kind, value, mistakes, path);
+  checkRequired(kind, value, meant, mistakes, path);
+  checkChoice(kind, value, meant, mistakes, path);
   return checked;
 }
 
-function checkRequired(kind: ObjectKind, value: Plain, mistakes: Mistakes, path: Path): void {
+/** `meant`: keys that were probably meant by unknown ones, which are mistakes enough. */
+function checkRequired(kind: ObjectKind, value: Plain, meant: ReadonlySet<string>, mistakes: Mistakes, path: Path): void {
   // Another way to say the same may come with what is not built: one mistake is enough then.
   if (kind.later?.some((name) => Object.hasOwn(value, name))) return;
   for (const [name, key] of Object.entries(kind.keys))
-    if (key.required && read(value, name) === undefined)
+    if (key.required && read(value, name) === undefined && !meant.has(name))
       mistakes.add(path, `the key "${name}" is missing, expected ${expectation(key.kind)}`, "key");
 }
 
-function checkChoice(kind: ObjectKind, value: Plain, mistakes: Mistakes, path: Path): void {
+function checkChoice(kind: ObjectKind, value: Plain, meant: ReadonlySet<string>, mistakes: Mistakes, path: Path): void {
   if (!kind.choice) return;
   const { of, required } = kind.choice;
   const given = of.filter((name) => read(value, name) !== undefined);
   if (given.length > 1) mistakes.add([...path, given[1] as string], `found ${given.join(" and ")}, expected only one of them`, "key");
-  if (given.length === 0 && required) mistakes.add(path, `found none of its keys ${of.join(", ")}, expected one of them`);
+  if (given.length === 0 && required && !of.some((name) => meant.has(name)))
+    mistakes.add(path, `found none of its keys ${of.join(", ")}, expected one of them`);
 }
 
-function unknownKey(kind: ObjectKind, name: string, mistakes: Mistakes): string {
+function unknownKey(kind: ObjectKind, name: string, mistakes: Mistakes, allMeant: Set<string>): string {
   if (kind.later?.includes(name)) return `"${name}" is not built in this version`;
   const place = kind.elsewhere && Object.hasOwn(kind.elsewhere, name) ? kind.elsewhere[name] : undefined;
   if (place !== undefined) return `"${name}" does not belong here: ${place}`;
   const known = Object.keys(kind.keys);
   const meant = mistakes.suggest(name, [...known, ...(kind.later ?? [])]);
+  if (meant !== undefined) allMeant.add(meant);
   const suggestion =
     meant === undefined ? "" : `; did you mean "${meant}"?${kind.later?.includes(meant) ? " (not built in this version)" : ""}`;
   return `found the unknown key ${describe(name)}, expected one of ${known.join(", ")}${suggestion}`;

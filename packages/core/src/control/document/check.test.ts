@@ -116,6 +116,14 @@ test("refuses another apiVersion with one mistake, whatever else the document sa
   expect(problemsOf({ apiVersion: "heddle/v2", nonsense: 1 })).toEqual([
     'apiVersion: found "heddle/v2", expected "heddle/v1", the only version this heddle reads',
   ]);
+  // What was misspelt is not missing as well.
+  expect(problemsOf(reviews({ endpoints: [{ adress: "127.0.0.1:9081" }] }))).toEqual([
+    expect.stringMatching(/endpoints\[0\].*unknown key "adress".*did you mean "address"\?$/),
+  ]);
+  expect(problemsOf(reviews({ endpoints: [{ label: {} }] }))).toEqual([
+    expect.stringContaining('unknown key "label"'),
+    expect.stringContaining("found none of its keys address, dns, unix"),
+  ]);
   expect(problemsOf({ services: {} })).toEqual(['document: the key "apiVersion" is missing, expected heddle/v1']);
 });
 
