@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { freePorts } from "../../packages/heddle/src/demo/ports.ts";
 import { documentFile, heddle } from "./heddle.ts";
@@ -94,6 +94,24 @@ test("a failure of the mesh ends with 1, its code, and every try that was made",
   const refused = await heddle("curl", "http://elsewhere/", "--config", config, "--json");
   expect(refused.code).toBe(1);
   expect(JSON.parse(refused.out)).toMatchObject({ error: { code: "unknown_service", status: 502 } });
+});
+
+test("a failure is told once: the request, then its code, then the service, then the tries", async () => {
+  const garbage = createTcpServer((socket) => void socket.on("error", () => {}).end("SSH-2.0-OpenSSH_9\r\n\r\n"));
+  await once(garbage.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void garbage.close());
+  const address = `127.0.0.1:${(garbage.address() as AddressInfo).port}`;
+  const { code, err } = await heddle("curl", "http://reviews/x?y=1", "--config", documentOf(address));
+  expect(code).toBe(1);
+  const [first = "", second = ""] = err.split("\n");
+  expect(first).toMatch(
+    new RegExp(
+      `^GET http://reviews/x\\?y=1: protocol_error: not understood: answer of ${address}: .+: service reviews, route default, backend`,
+    ),
+  );
+  expect(first.match(/http:/g)).toHaveLength(1);
+  expect(first.match(/service reviews/g)).toHaveLength(1);
+  expect(second).toMatch(new RegExp(`^ {2}try 1 at ${address}: protocol-error`));
 });
 
 test("a host of no service that cannot be reached ends with 1 too", async () => {

@@ -13,6 +13,19 @@ export function reportText(what: string, report: Report | undefined): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** What a failure says beyond what the lines of a report do: without the request before it, and the service, route and tries after it. */
+export function bareMessage(message: string, method: string, url: string, report: Report | undefined): string {
+  const request = `${method} ${withoutQuery(url)}: `;
+  const bare = message.startsWith(request) ? message.slice(request.length) : message;
+  const told = report === undefined || report.service === "" ? -1 : bare.lastIndexOf(` (service ${report.service}`);
+  return told < 0 ? bare : bare.slice(0, told);
+}
+
+function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}
+
 /** As HTTP/1.1 writes it. */
 export function headText(status: number, headers: HeaderMap): string {
   const lines = Object.entries(headers).flatMap(([name, values]) => [values ?? []].flat().map((value) => `${name}: ${value}`));

@@ -3,7 +3,7 @@ import type { Reply } from "@heddle/http";
 import { PROCESS } from "../find-config.ts";
 import { type JoinedMesh, joinMesh } from "../join.ts";
 import { type Command, EXIT, type Output, UsageError } from "./command.ts";
-import { headText, reportText } from "./curl-report.ts";
+import { bareMessage, headText, reportText } from "./curl-report.ts";
 import { type CurlRequest, parseCurl } from "./curl-request.ts";
 import { findDocument } from "./find-document.ts";
 import { readDocument } from "./read-document.ts";
@@ -77,7 +77,7 @@ async function writeAsItIs(
 function fail(error: unknown, report: Report | undefined, { method, url, isJson }: CurlRequest, { out, err }: Output): number {
   const failure = factsOf(error);
   if (isJson) out.write(`${JSON.stringify({ error: failure, report: report ?? null })}\n`);
-  else err.write(reportText(`${method} ${url}: ${failure.code}: ${failure.message}`, report));
+  else err.write(reportText(`${method} ${url}: ${failure.code}: ${bareMessage(failure.message, method, url, report)}`, report));
   return EXIT.failed;
 }
 

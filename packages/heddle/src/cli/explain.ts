@@ -5,6 +5,7 @@ import {
   type ExplainedDecision,
   type Explanation,
   type MeshSnapshot,
+  nearest,
   type Transport,
 } from "@heddle/core";
 import { type Command, EXIT, UsageError } from "./command.ts";
@@ -36,7 +37,9 @@ export const explain: Command = {
       return EXIT.failed;
     }
     const explanation = await explainWith(snapshot, { method, url, headers });
-    out.write(values.json ? `${JSON.stringify(explanation)}\n` : asText(explanation, `${method} ${url}`));
+    out.write(
+      values.json ? `${JSON.stringify(explanation)}\n` : asText(explanation, `${method} ${url}`, meantBy(new URL(url).host, snapshot)),
+    );
     return EXIT.ok;
   },
 };
@@ -60,13 +63,18 @@ async function explainWith(snapshot: MeshSnapshot, request: { method: string; ur
   return mesh.explain(request);
 }
 
-function asText({ virtualHost, egress, routes, alternatives }: Explanation, what: string): string {
+/** A host of the document that was probably meant. */
+function meantBy(host: string, { virtualHosts }: MeshSnapshot): string | null {
+  return nearest(host, new Set(virtualHosts.flatMap(({ authorities }) => authorities)));
+}
+
+function asText({ virtualHost, egress, routes, alternatives }: Explanation, what: string, meant: string | null): string {
   const lines = [what];
   if (virtualHost) lines.push(`  service ${virtualHost.name}, by its host ${virtualHost.claim} (${virtualHost.from})`);
-  else
-    lines.push(
-      `  no service claims this host; egress is ${egress}: ${egress === "allow" ? "it goes straight out" : "it fails with unknown_service"}`,
-    );
+  else {
+    const then = egress === "allow" ? "it goes straight out" : "it fails with unknown_service";
+    lines.push(`  no service claims this host; egress is ${egress}: ${then}${meant === null ? "" : `; did you mean "${meant}"?`}`);
+  }
   for (const { name, from, matched, why } of routes) lines.push(`  route ${name} ${matched ? "taken" : "passed"}: ${why} (${from})`);
   for (const [index, decision] of alternatives.entries()) {
     if (alternatives.length > 1) lines.push(`  ${index === 0 ? "either" : "or"}`);

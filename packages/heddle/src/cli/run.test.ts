@@ -74,6 +74,7 @@ test("explain says route by route what happens and why, and what it cannot know"
   expect((await heddle("explain", path, "http://reviews/old/x")).out).toContain("answers 302 with location http://reviews/new/x");
   expect((await heddle("explain", path, "https://reviews/", "-H", "x-user: jason")).out).toContain("refused with tls_required");
   expect((await heddle("explain", path, "http://elsewhere/")).out).toContain("no service claims this host; egress is allow");
+  expect((await heddle("explain", path, "http://reveiws/")).out).toMatch(/goes straight out; did you mean "reviews"\?$/m);
   expect(JSON.parse((await heddle("explain", "--json", path, "http://reviews/")).out)).toMatchObject({ decision: { kind: "no-route" } });
 });
 
