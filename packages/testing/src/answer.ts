@@ -1,4 +1,4 @@
-import type { Duration, HeaderMap } from "@heddle/core";
+import { checkKeys, type Duration, type HeaderMap } from "@heddle/core";
 
 /** What an endpoint answers. */
 export interface Answer {
@@ -49,6 +49,14 @@ const SLICE_BYTES = 64 * 1024;
 export function receivedRequest(parts: Omit<ReceivedRequest, "text" | "json">): ReceivedRequest {
   const text = () => Buffer.from(parts.body).toString();
   return { ...parts, text, json: () => JSON.parse(text()) };
+}
+
+const ANSWER_KEYS: readonly (keyof Answer)[] = ["status", "headers", "body", "json", "trailers", "delay"];
+
+/** Throws TypeError for a key that no answer has: what is misspelt would be answered 200. */
+export function checked(answer: Answer): Answer {
+  checkKeys(answer, ANSWER_KEYS, "respond");
+  return answer;
 }
 
 /** A bodiless answer where HTTP demands one: to HEAD, and with 204 and 304. */

@@ -1,6 +1,6 @@
 import type { RequestListener } from "node:http";
-import { type Duration, durationMs, type Random } from "@heddle/core";
-import type { Answer, AnswerFunction, ReceivedRequest } from "./answer.ts";
+import { checkKeys, type Duration, durationMs, type Random } from "@heddle/core";
+import { type Answer, type AnswerFunction, checked, type ReceivedRequest } from "./answer.ts";
 import { answerFromApp, type FastifyLike, isApp } from "./app-answer.ts";
 
 /** How far an exchange gets before it breaks: the request was sent, the head was given, part of the body was given. */
@@ -81,7 +81,7 @@ export class ScriptedEndpoint implements FakeEndpoint {
 
   respond(answer: Answer | AnswerFunction | RequestListener | FastifyLike): FakeEndpoint {
     if (isApp(answer)) return this.app(answer);
-    return this.#then({ kind: "answer", answer });
+    return this.#then({ kind: "answer", answer: typeof answer === "function" ? answer : checked(answer) });
   }
 
   app(app: RequestListener | FastifyLike): FakeEndpoint {
@@ -97,10 +97,12 @@ export class ScriptedEndpoint implements FakeEndpoint {
   }
 
   hang(options?: { readonly at?: HangStage }): FakeEndpoint {
+    checkKeys(options ?? {}, ["at"], "hang");
     return this.#then({ kind: "hang", at: options?.at ?? "head" });
   }
 
   reset(options?: { readonly after?: ExchangeStage }): FakeEndpoint {
+    checkKeys(options ?? {}, ["after"], "reset");
     return this.#then({ kind: "reset", after: options?.after ?? "send" });
   }
 

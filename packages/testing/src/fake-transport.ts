@@ -14,6 +14,7 @@ import {
 import {
   type Answer,
   type AnswerFunction,
+  checked,
   completeAnswer,
   failureAnswer,
   lowerCaseHeaders,
@@ -177,7 +178,7 @@ class FakeChannel implements Channel {
 
   async #ask(answer: AnswerFunction, received: ReceivedRequest): Promise<Answer> {
     try {
-      return await answer(received);
+      return checked(await answer(received));
     } catch (error) {
       // light-my-request's word for an application that destroyed its response.
       if ((error as { code?: unknown } | null)?.code === "LIGHT_ECONNRESET")

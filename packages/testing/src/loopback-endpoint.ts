@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Clock, systemClock } from "@heddle/core";
-import { type Answer, completeAnswer, failureAnswer, lowerCaseHeaders, type ReceivedRequest, receivedRequest } from "./answer.ts";
+import { type Answer, checked, completeAnswer, failureAnswer, lowerCaseHeaders, type ReceivedRequest, receivedRequest } from "./answer.ts";
 import type { PipeEndpoint } from "./contract/transport-pipe.ts";
 import type { ExchangeStage } from "./fake-endpoint.ts";
 
@@ -152,7 +152,7 @@ class Loopback implements LoopbackEndpoint {
     const received = await this.#receive(request, response);
     let answer: Answer;
     try {
-      answer = await decide(received);
+      answer = checked(await decide(received));
     } catch (error) {
       answer = failureAnswer(error);
     }

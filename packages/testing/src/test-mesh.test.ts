@@ -291,3 +291,27 @@ test("closing cuts what is in flight and leaves no timer", async () => {
   await t.advance(0);
   expect(t.clock.pendingTimers).toBe(0);
 });
+
+test("a misspelt key of an answer or a behaviour is refused, and not answered 200", async () => {
+  await using t = testMesh({ config: document({ endpoints: [{ address: ONE }] }) });
+  const endpoint = t.endpoint(ONE);
+  expect(() => endpoint.respond({ statsu: 503 } as object)).toThrow(/respond: there is no option "statsu"; did you mean "status"\?/);
+  expect(() => endpoint.hang({ att: "body" } as object)).toThrow(/hang: .*"att"/);
+  expect(() => endpoint.reset({ afer: "head" } as object)).toThrow(/reset: .*"afer".*"after"/);
+  endpoint.respond(() => ({ boddy: "x" }) as object);
+  const refused = await t.fetch("http://reviews/");
+  expect([refused.status, await refused.text()]).toEqual([500, expect.stringContaining('did you mean "body"?')]);
+});
+
+test("an address that the document does not have is no endpoint; one that it had, or may get by a name or a source, is", async () => {
+  await using t = testMesh({ config: document() });
+  expect(() => t.endpoint("127.0.0.1:9018")).toThrow(
+    /no endpoint "127\.0\.0\.1:9018"; did you mean "127\.0\.0\.1:9081"\? An update comes before/,
+  );
+  t.update(document({ endpoints: [{ address: "10.0.0.9:1" }] }));
+  for (const address of [ONE, "10.0.0.9:1"]) expect(t.endpoint(address).address).toBe(address);
+  await using named = testMesh({ config: document({ endpoints: [{ dns: "reviews.test:80" }] }) });
+  expect(named.endpoint("10.1.1.1:80").address).toBe("10.1.1.1:80");
+  await using sourced = testMesh({ config: fakeSource() });
+  expect(sourced.endpoint("10.1.1.1:80").address).toBe("10.1.1.1:80");
+});
