@@ -1,6 +1,6 @@
 import type { SuiteName } from "./suites.ts";
 
-/** What a row must reach, and what it aims at. From the table in "Speed the design must reach" of the architecture. */
+/** What a row must reach, and what it aims at. docs/performance.md says where the figures come from. */
 export interface Limit {
   readonly suite: SuiteName;
   readonly variant: string;
