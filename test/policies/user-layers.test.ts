@@ -233,3 +233,14 @@ test("what could not be called is refused where the mesh is made", () => {
   expect(() => meshWith({ balancers: { one: null as never } })).toThrow("balancers: one must be a function");
   expect(() => meshWith({ namedPolicies: { one: {} as never } })).toThrow("namedPolicies: one must have execute(run)");
 });
+
+test("what a layer at attempt waits for is not the endpoint's time", async () => {
+  await using t = meshWith({ layers: [{ at: "attempt", layer: (next) => async (request) => await waited(t).then(() => next(request)) }] });
+  const reply = await call(t);
+  if (reply instanceof MeshError) throw reply;
+  expect(t.mesh.report(reply)?.attempts).toMatchObject([{ outcome: "200", ms: 0 }]);
+});
+
+function waited(t: TestMesh): Promise<void> {
+  return new Promise((resolve) => t.clock.setTimer(50, resolve));
+}

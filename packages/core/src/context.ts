@@ -57,16 +57,30 @@ export class Attempt {
   #wasSent = false;
   /** It travelled on a connection that had carried a complete exchange before. */
   reusedConnection = false;
+  /** The number of that connection: a later one has a higher number. 0 until it has one. */
+  connection = 0;
+  /** It died as other connections of its age did before, which told all there is to tell. */
+  isOldNews = false;
   /** What counts as a failure of this try; null: the default. */
   failure: FailureConfig | null = null;
-  /** The decision came more than 100 ms late because the event loop was blocked: not held against the endpoint. */
+  /** It ran out of time because the event loop of this process was blocked: not held against the endpoint. */
   wasLate = false;
+  /** For so much of `elapsedMs` the event loop of this process was blocked. */
+  blockedMs = 0;
+  readonly #blockedBefore: number;
   /** What this process lacked, where that is why no connection could be made: not held against the endpoint. */
   shortage: Shortage | null = null;
 
-  constructor(number: number, startedAt: number) {
+  /** `blockedBefore`: for how long the event loop had been blocked by then, altogether. */
+  constructor(number: number, startedAt: number, blockedBefore = 0) {
     this.number = number;
     this.startedAt = startedAt;
+    this.#blockedBefore = blockedBefore;
+  }
+
+  /** Takes down for how much of its time the event loop was blocked; `blockedMs`: altogether by now. */
+  noteBlocked(blockedMs: number): void {
+    this.blockedMs = blockedMs - this.#blockedBefore;
   }
 
   /** At least one byte of this try was, or may have been, written to a connection. Set by the transport. */

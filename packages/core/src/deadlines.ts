@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock, Timer } from "./clock.ts";
+import { EventLoop } from "./event-loop.ts";
 
 /** A pending entry of {@link Deadlines}. */
 export interface DeadlineEntry {
@@ -26,6 +27,8 @@ interface Queue {
  * adding and removing are O(1) and a whole queue needs one timer, which is left to run when its entry is removed.
  */
 export class Deadlines {
+  /** Whether what is late was held up here. */
+  readonly eventLoop: EventLoop;
   readonly #clock: Clock;
   readonly #queues = new Map<number, Queue>();
   /** A timer keeps the stores of the request it is made in, of the application's own storages too, until it fires. */
@@ -33,6 +36,7 @@ export class Deadlines {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.eventLoop = new EventLoop(clock);
   }
 
   /** Calls back once after `durationMs` (fractions are rounded up), unless removed before. Does not keep the process alive. `now` saves a look at the clock. */
@@ -67,6 +71,7 @@ export class Deadlines {
 
   /** Forgets every entry and frees every timer. */
   close(): void {
+    this.eventLoop.close();
     for (const queue of this.#queues.values()) {
       if (queue.timer) this.#clock.clearTimer(queue.timer);
       queue.first = null;

@@ -22,9 +22,9 @@ export function verdictOf(attempt: Attempt): Verdict {
     case "protocol-error":
     case "error":
       return "failure";
-    // A kept connection that died without a byte says that it was old: all of a pool go at once, and the next one shows how the endpoint is.
+    // All kept connections to an endpoint go at once: what died with one that was counted is counted with it.
     case "reset":
-      return attempt.reusedConnection ? "neutral" : "failure";
+      return attempt.isOldNews ? "neutral" : "failure";
     case "attempt-timeout":
     case "deadline":
       return attempt.wasLate ? "neutral" : "failure";
@@ -40,9 +40,9 @@ export function verdictOf(attempt: Attempt): Verdict {
   }
 }
 
-function isFailedAnswer({ status, elapsedMs, failure }: Attempt): boolean {
+function isFailedAnswer({ status, elapsedMs, blockedMs, failure }: Attempt): boolean {
   if (failure === null) return status >= 500;
-  if (failure.slowerThanMs !== null && elapsedMs > failure.slowerThanMs) return true;
+  if (failure.slowerThanMs !== null && elapsedMs - blockedMs > failure.slowerThanMs) return true;
   for (const pattern of failure.statuses) if (matchesStatus(pattern, status)) return true;
   return false;
 }
@@ -78,9 +78,6 @@ export function outcomeOfError(error: unknown, isCancelled: boolean): AttemptOut
   }
   return isCancelled ? "cancelled" : "failed";
 }
-
-/** A deadline that was noticed later than this, because the event loop was blocked, says nothing about the endpoint. */
-export const LATE_MS = 100;
 
 const CODES: Readonly<Record<TransportFailureKind, "connect_failed" | "connection_reset" | "protocol_error">> = {
   "connect-failure": "connect_failed",

@@ -43,7 +43,8 @@ export interface ChannelSettings {
  * - it resolves at the response head; the body follows as a {@link PushBody}, with backpressure in both directions;
  * - it rejects with a {@link TransportFailure} before the head, or with `request.cancel.reason` as soon as that is cancelled, whether
  *   the request is queued, connecting, being sent, or waiting; after the head cancellation fails the body with that reason;
- * - it sets `request.attempt.wasSent` before the first byte is written and `reusedConnection` if that connection had carried a complete exchange;
+ * - it sets `request.attempt.wasSent` before the first byte is written, `connection` to the number of the connection, above that of every
+ *   connection made before, and `reusedConnection` if it had carried a complete exchange;
  * - it sends `request.authority` as the authority, and never changes a header the request has;
  * - for an upgrade or CONNECT ({@link isUpgrade}) it resolves with `socket` once the endpoint has switched, and with an ordinary answer
  *   where it has not. The pipe counts as a connection until it closes: `close` waits for it, `destroy` and cancellation cut it.

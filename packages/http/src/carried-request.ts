@@ -132,6 +132,7 @@ export class CarriedRequest implements Carrier, BodySource {
     this.#bytesReadBefore = socket.bytesRead;
     const attempt = this.#request?.attempt;
     if (!attempt) return;
+    if (this.#agent instanceof EndpointAgent) attempt.connection = this.#agent.numberOf(socket);
     attempt.reusedConnection = this.#client.reusedSocket;
     attempt.wasSent = true;
   }

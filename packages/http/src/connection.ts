@@ -7,6 +7,8 @@ import type { OpenSockets } from "./open-sockets.ts";
 /** The socket under a {@link Connection}, and what it has carried. */
 export class Wire {
   socket: Socket | null = null;
+  /** Of the socket; a later one has a higher number. */
+  number = 0;
   /** Complete exchanges on this socket. */
   exchanges = 0;
 }
@@ -27,7 +29,7 @@ export class Connection extends Client {
           if (socket) {
             wire.socket = socket;
             wire.exchanges = 0;
-            open.add(socket);
+            wire.number = open.add(socket);
           }
           connected(error, socket);
         })) as never,

@@ -7,7 +7,14 @@ import { dialer } from "./dial.ts";
 import { EndpointAgent } from "./endpoint-agent.ts";
 import { OpenSockets } from "./open-sockets.ts";
 
-async function agentTo(listener: RequestListener): Promise<{ agent: EndpointAgent; ask(): Promise<void>; free(): readonly Socket[] }> {
+interface Asked {
+  readonly address: string;
+  readonly agent: EndpointAgent;
+  ask(): Promise<void>;
+  free(): readonly Socket[];
+}
+
+async function agentTo(listener: RequestListener): Promise<Asked> {
   const { address } = await serve(listener);
   const settings = { address, protocol: "http1", tls: null, maxConnections: 100, connectTimeoutMs: 2_000 } as const;
   const agent = new EndpointAgent(
@@ -17,6 +24,7 @@ async function agentTo(listener: RequestListener): Promise<{ agent: EndpointAgen
   );
   onTestFinished(() => agent.destroy());
   return {
+    address,
     agent,
     async ask() {
       const message = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -44,6 +52,19 @@ test("a connection that nobody uses is given less where its server says so", asy
   });
   await ask();
   expect(free().map(({ timeout }) => timeout)).toEqual([2_000]);
+});
+
+test("a request's own timeout holds, whatever the time for idle connections is", async () => {
+  const { agent, ask, address } = await agentTo((request, response) => {
+    if (request.url === "/") response.end("content");
+  });
+  await ask();
+  for (const kept of [true, false]) {
+    const request = http.get(`http://${address}/hang`, { agent, timeout: 4_000 }).on("error", () => {});
+    const socket = await new Promise<Socket>((resolve) => request.on("socket", resolve));
+    expect(request.reusedSocket).toBe(kept);
+    await expect.poll(() => socket.timeout).toBe(4_000);
+  }
 });
 
 test("a connection in use has no such limit, however long its request takes", async () => {

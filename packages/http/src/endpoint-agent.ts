@@ -11,6 +11,7 @@ type Connected = (error: Error | null, socket: Duplex) => void;
 
 /** What ClientRequest and Agent of node:http call each other by; agents of many packages build on it, but the types leave it out. */
 export interface AgentInternals {
+  readonly options: { timeout?: number };
   addRequest(request: ClientRequest, options: object): void;
   createSocket(request: ClientRequest, options: object, done: Connected): void;
   keepSocketAlive(socket: Socket): boolean;
@@ -34,7 +35,7 @@ export class EndpointAgent extends nodeHttp.Agent {
   #isClosing = false;
 
   constructor(settings: ChannelSettings, dial: Dial, open: OpenSockets) {
-    super({ keepAlive: true, timeout: IDLE_MS, maxSockets: settings.maxConnections } satisfies AgentOptions);
+    super({ keepAlive: true, maxSockets: settings.maxConnections } satisfies AgentOptions);
     this.#settings = settings;
     this.#dial = dial;
     this.#open = open;
@@ -70,14 +71,24 @@ export class EndpointAgent extends nodeHttp.Agent {
     });
   }
 
+  /** Where Node finds the time for idle connections it looks for that of requests, too: it stands there for this call alone. */
   override keepSocketAlive(socket: Socket): boolean {
-    return base.keepSocketAlive.call(this, socket) && !this.#isClosing;
+    const { options } = this as unknown as AgentInternals;
+    options.timeout = IDLE_MS;
+    const isKept = base.keepSocketAlive.call(this, socket);
+    delete options.timeout;
+    return isKept && !this.#isClosing;
   }
 
   /** Node sets the idle time when a connection becomes free, and forgets to take it back. */
   override reuseSocket(socket: Socket, request: ClientRequest): void {
     base.reuseSocket.call(this, socket, request);
     socket.setTimeout(0);
+  }
+
+  /** Of one of its connections; a later one has a higher number. */
+  numberOf(socket: Socket): number {
+    return this.#open.numberOf(socket);
   }
 
   /** Forgets a request that has no connection yet: Node would tell it that it is over only when there is one. */

@@ -51,6 +51,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     const attempt = this.#attempt;
     const wire = this.wire;
     if (attempt === null || wire === null) return;
+    attempt.connection = wire.number;
     attempt.reusedConnection = wire.exchanges > 0;
     this.#bytesReadBefore = wire.socket?.bytesRead ?? 0;
     if (this.#isSentAtOnce) attempt.wasSent = true;

@@ -2,15 +2,19 @@ import type { Socket } from "node:net";
 
 /** The sockets of a channel that are open, whoever uses them. */
 export class OpenSockets {
-  readonly #sockets = new Set<Socket>();
+  /** Counted over all channels: the next channel to the same endpoint goes on where this one stops. */
+  static #opened = 0;
+  readonly #sockets = new Map<Socket, number>();
   #waiting: (() => void)[] = [];
 
   get count(): number {
     return this.#sockets.size;
   }
 
-  add(socket: Socket): void {
-    this.#sockets.add(socket);
+  /** Returns its number: a socket that is opened later has a higher one. */
+  add(socket: Socket): number {
+    const number = ++OpenSockets.#opened;
+    this.#sockets.set(socket, number);
     socket.once("close", () => {
       this.#sockets.delete(socket);
       if (this.#sockets.size > 0) return;
@@ -18,6 +22,12 @@ export class OpenSockets {
       this.#waiting = [];
       for (const resolve of waiting) resolve();
     });
+    return number;
+  }
+
+  /** 0 for one that is not open. */
+  numberOf(socket: Socket): number {
+    return this.#sockets.get(socket) ?? 0;
   }
 
   /** Resolves when none is open. */
@@ -26,6 +36,6 @@ export class OpenSockets {
   }
 
   destroy(reason: Error): void {
-    for (const socket of this.#sockets) socket.destroy(reason);
+    for (const socket of this.#sockets.keys()) socket.destroy(reason);
   }
 }

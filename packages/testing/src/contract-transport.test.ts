@@ -1,4 +1,14 @@
-import { Cancel, type Channel, type ChannelSettings, derive, type Handler, PushBody, type Transport, TransportFailure } from "@heddle/core";
+import {
+  type Attempt,
+  Cancel,
+  type Channel,
+  type ChannelSettings,
+  derive,
+  type Handler,
+  PushBody,
+  type Transport,
+  TransportFailure,
+} from "@heddle/core";
 import { expect, test } from "vitest";
 import { transportChecks } from "./contract-transport.ts";
 import { fakeTransportHarness } from "./fake-harness.ts";
@@ -47,7 +57,7 @@ const otherKind = withSend(
 
 const otherBody = withSend((send) => (request) => send(derive(request, { body: "something else" })));
 
-function marks(field: "wasSent" | "reusedConnection", value: boolean): Break {
+function marks<Field extends "wasSent" | "reusedConnection" | "connection">(field: Field, value: Attempt[Field]): Break {
   return withSend((send) => async (request) => {
     try {
       return await send(request);
@@ -130,7 +140,7 @@ const BROKEN: Readonly<Record<string, readonly Break[]>> = {
   "the request is marked as sent when it was answered": [marks("wasSent", false)],
   "a connection that breaks after the head fails the body with a reset": [endsWell, neverEnding],
   "a connection that breaks after the body fails the body with a reset": [endsWell, neverEnding],
-  "a request after a broken one gets a new connection": [marks("reusedConnection", true)],
+  "a request after a broken one gets a new connection": [marks("reusedConnection", true), marks("connection", 1)],
   "an answer that is not the protocol is a protocol-error": [otherKind],
   "sends nothing for a request that is cancelled already": [deafToCancel, marks("wasSent", true)],
   "rejects with the reason of a cancel in the turn of the send": [deafToCancel, otherKind],
@@ -161,7 +171,7 @@ const BROKEN: Readonly<Record<string, readonly Break[]>> = {
     }),
   ],
   "opening a channel connects to nothing": [withChannel(() => ({ connections: () => 1 }))],
-  "uses a connection again, and says so": [marks("reusedConnection", false)],
+  "uses a connection again, and says so": [marks("reusedConnection", false), marks("connection", 0)],
   "gives each of many concurrent requests its own answer, over no more connections than allowed": [
     withSettings({ maxConnections: 1_000 }),
     withSend((send) => (request) => send(derive(request, { path: "/7" }))),

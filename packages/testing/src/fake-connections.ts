@@ -4,6 +4,8 @@ import type { ScriptedEndpoint } from "./fake-endpoint.ts";
 /** One connection of a {@link FakeConnections}. */
 export interface FakeConnection {
   isOpen: boolean;
+  /** A later one has a higher number; 0 until it is open. */
+  number: number;
   inFlight: number;
   /** Complete exchanges it has carried. */
   exchanges: number;
@@ -50,7 +52,7 @@ export class FakeConnections {
       throw this.failure(`no connection within ${this.#settings.connectTimeoutMs} ms`);
     }
     connection.isOpen = true;
-    this.#endpoint.connections.opened++;
+    connection.number = ++this.#endpoint.connections.opened;
   }
 
   /** Gives a place back. In HTTP/1 a connection whose exchange broke is not used again; elsewhere only the stream is lost. */
@@ -75,7 +77,7 @@ export class FakeConnections {
     const usable = this.#all.find((connection) => isShared || connection.inFlight === 0);
     if (usable) return usable;
     if (this.#all.length >= this.#settings.maxConnections) return null;
-    const connection: FakeConnection = { isOpen: false, inFlight: 0, exchanges: 0 };
+    const connection: FakeConnection = { isOpen: false, number: 0, inFlight: 0, exchanges: 0 };
     this.#all.push(connection);
     return connection;
   }

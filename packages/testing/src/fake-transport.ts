@@ -124,6 +124,7 @@ class FakeChannel implements Channel {
     await this.#connections.connect(connection, behaviour.kind === "hang" && behaviour.at === "connect", exchange.stop);
     if (request.attempt) {
       request.attempt.wasSent = true;
+      request.attempt.connection = connection.number;
       request.attempt.reusedConnection = connection.exchanges > 0;
     }
     if (behaviour.kind === "hang" && behaviour.at === "request") return;

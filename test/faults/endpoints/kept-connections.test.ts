@@ -21,6 +21,15 @@ function first(answer: string): Script {
   };
 }
 
+/** Works on the second request for a while, and leaves without a word. */
+async function answersOnce(connection: RawConnection): Promise<void> {
+  await connection.request();
+  await connection.write(WELL_KEPT);
+  await connection.request();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  connection.reset();
+}
+
 /** Answers one request; resets with the next one's head, which is what a connection does that died meanwhile. */
 async function stale(connection: RawConnection): Promise<void> {
   await connection.request();
@@ -138,8 +147,20 @@ describe.each(DOORS.filter(({ isWhole }) => isWhole))("through $name", (door) =>
     const before = mesh.inspect().backends[0]?.retryBudget.available;
     expect(await get(door, mesh)).toMatchObject({ ...GOOD, attempts: ["reset", "200"] });
     expect(mesh.inspect().backends[0]?.retryBudget.available).toBe(before);
-    expect(inspected(mesh)[0]?.failures).toBe(0);
+    expect(inspected(mesh)[0]?.failures).toBe(1);
     await ends(mesh, [endpoint]);
+  });
+
+  test("an endpoint that reads every second request of a connection and then cuts it is found out", async () => {
+    const [broken, good] = [await endpointOf(answersOnce), await endpointOf(wellKept)];
+    const mesh = await join([broken, good], {
+      balancer: { policy: "round-robin" },
+      outlier: { consecutiveFailures: 1 },
+      breaker: { failurePercent: 5, minRequests: 1_000 },
+    });
+    for (let call = 0; call < 8; call++) await door.send(mesh, { method: "POST", url: URL, body: String(call) });
+    expect(inspected(mesh).map(({ state }) => state)).toEqual(["ejected", "ready"]);
+    await ends(mesh, [broken, good]);
   });
 
   test("a POST whose kept connection died after it was sent is not repeated", async () => {

@@ -368,3 +368,71 @@ test("a balancer turns from an endpoint to which no port is left, and not from a
   expect(await penalised("EADDRNOTAVAIL")).toBe(true);
   expect(await penalised("EMFILE")).toBe(false);
 });
+
+test("the time that the event loop was blocked is not the endpoint's", async () => {
+  const stack = stackWith({
+    balancer: { policy: "peak-ewma" },
+    outlier: { ...OUTLIER, consecutiveFailures: 1 },
+    failure: { statuses: [], slowerThanMs: 500 },
+  });
+  stack.transport.script("a:1", async (request) => {
+    await new Promise<void>((resolve) => stack.clock.setTimer(40, resolve));
+    return status(200)(request);
+  });
+  const { request, response } = stack.send();
+  await stack.clock.advance(10);
+  stack.clock.block(2_000);
+  await stack.clock.advance(0);
+  await response;
+  expect(request.context.attempts[0]?.elapsedMs).toBe(2_010);
+  expect(endpointOfStack(stack).estimateMs).toBeLessThan(100);
+  expect(endpointOfStack(stack)).toMatchObject({ failures: 0, status: "ready" });
+});
+
+test("kept connections that die together are one failure, and later ones count again", async () => {
+  const stack = stackWith();
+  const died = async (connection: number) => {
+    stack.transport.script("a:1", (request) => {
+      if (request.attempt) request.attempt.connection = connection;
+      return fails("reset", { wasSent: true, reusedConnection: true })(request);
+    });
+    const { request, response } = stack.send();
+    await response.catch(() => {});
+    return request.context.attempts[0];
+  };
+  stack.transport.script("a:1", (request) => {
+    if (request.attempt) request.attempt.connection = 8;
+    return status(200)(request);
+  });
+  await stack.send().response;
+  for (const connection of [3, 1, 8, 2, 7, 4]) await died(connection);
+  expect(endpointOfStack(stack)).toMatchObject({ failures: 1, status: "ready" });
+  await died(9);
+  await died(10);
+  expect(endpointOfStack(stack).failures).toBe(3);
+});
+
+test("a transport that cannot open a channel fails each request, and none is left counted", async () => {
+  const stack = stackWith({ limits: { maxConnections: 100, maxPending: 1_000, maxRequests: 2 } });
+  stack.transport.open = () => {
+    throw new TypeError("no such protocol");
+  };
+  for (let call = 0; call < 4; call++) await expect(stack.send().response).rejects.toThrow("no such protocol");
+  expect(stateOf(stack).inFlight.count).toBe(0);
+});
+
+test("a try that had to wait for its first endpoint picks by the time at which there is one", async () => {
+  const backend = backendOf({ emptyWaitMs: 5_000 });
+  const snapshot = (addresses: readonly string[]) =>
+    snapshotOf({
+      virtualHosts: [virtualHostOf({ routes: [routeOf({ retry: "off" })] })],
+      backends: [backend],
+      endpointSets: [endpointSetOf("reviews", addresses)],
+    });
+  const stack = outboundStack(snapshot([]));
+  const { request, response } = stack.send();
+  await stack.clock.advance(3_000);
+  stack.dataPlane.update(snapshot(["a:1"]));
+  await response;
+  expect(request.context.attempts[0]).toMatchObject({ startedAt: 0, outcome: "response", elapsedMs: 0 });
+});

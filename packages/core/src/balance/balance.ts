@@ -64,21 +64,22 @@ export function balance(
     if (candidates instanceof MeshError) return Promise.reject(candidates);
     const state = target.balancer.pick(candidates, request.context.attempts, now);
     attempt.endpoint = state.address;
-    const channel = target.channel(state, now);
+    const channel = channelOf(target, state, now);
+    if (channel instanceof Error) return Promise.reject(channel);
     const overloaded = state.inFlight < channel.connections() ? null : beginWaiting(target, request, attempt);
     if (overloaded) return Promise.reject(overloaded);
     const exchange = state.begin(now);
     return sent(channel, request).then(
       (response) => {
         const headAt = clock.now();
-        settleHead(target, request, state, exchange, response, headAt);
+        settleHead(target, request, state, exchange, response, headAt, deadlines);
         watchBody(target, request, state, exchange, response, headAt, { clock, deadlines });
         return response;
       },
       (error) => {
         endWaiting(attempt);
         state.release(exchange);
-        throw settleFailure(target, request, state, exchange, error, clock.now());
+        throw settleFailure(target, request, state, exchange, error, clock.now(), deadlines);
       },
     );
   };
@@ -88,7 +89,15 @@ function noEndpoint(target: BalanceTarget, request: MeshRequest): MeshError {
   return new MeshError("no_endpoint", `${nameAt(request, target.name)}: ${target.emptyBecause()}`);
 }
 
-/** A transport that throws, against its contract, fails this request and nothing else. */
+/** A transport that throws, against its contract, here or below, fails this request and nothing else. */
+function channelOf(target: BalanceTarget, state: EndpointState, now: number): Channel | Error {
+  try {
+    return target.channel(state, now);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
 function sent(channel: Channel, request: MeshRequest): Promise<MeshResponse> {
   const { carrier } = request.context;
   try {
@@ -125,14 +134,17 @@ function settleHead(
   exchange: Exchange,
   response: MeshResponse,
   now: number,
+  { eventLoop }: Deadlines,
 ): void {
   const attempt = request.attempt as Attempt;
   endWaiting(attempt);
+  state.sawConnection(attempt.connection);
   attempt.outcome = "response";
   attempt.status = response.status;
   attempt.elapsedMs = now - exchange.startedAt;
+  attempt.noteBlocked(eventLoop.blockedMs(now));
   if (response.status >= 500 || response.status === 429) target.balancer.failed?.(state, target.retryAfterMs(response.headers), now);
-  else target.balancer.succeeded?.(state, attempt.elapsedMs, now);
+  else target.balancer.succeeded?.(state, Math.max(0, attempt.elapsedMs - attempt.blockedMs), now);
   if (headerValue(response.headers, DRAINING_HEADER) !== undefined) target.endpoints.drain(state, now);
   else if (state.drains > 0) target.endpoints.answered(state, exchange.startedAt, now);
 }
@@ -200,15 +212,19 @@ function settleFailure(
   exchange: Exchange,
   error: unknown,
   now: number,
+  { eventLoop }: Deadlines,
 ): unknown {
   const attempt = request.attempt as Attempt;
   attempt.elapsedMs = now - exchange.startedAt;
   attempt.outcome = outcomeOfError(error, request.cancel.isCancelled);
+  attempt.noteBlocked(eventLoop.blockedMs(now));
+  state.sawConnection(attempt.connection);
   if (attempt.outcome === "connect-failure") attempt.shortage = shortageOf(error);
+  if (attempt.outcome === "reset" && attempt.reusedConnection) attempt.isOldNews = state.isOldNews(attempt.connection);
   if (verdictOf(attempt) === "failure") {
     target.balancer.failed?.(state, 0, now);
     target.endpoints.record(state, { isFailure: true, startedAt: exchange.startedAt, now });
   } else if (attempt.shortage === "ports") target.balancer.failed?.(state, 0, now);
-  else target.balancer.cancelled?.(state, attempt.elapsedMs, now);
+  else target.balancer.cancelled?.(state, Math.max(0, attempt.elapsedMs - attempt.blockedMs), now);
   return atEndpoint(error, requestName(request), state.address);
 }

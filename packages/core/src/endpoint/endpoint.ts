@@ -42,6 +42,11 @@ export class EndpointState {
   /** When it last became ready. */
   readySince: number;
 
+  /** The newest connection that a try went by. */
+  #newestConnection = 0;
+  /** Those up to this one died together, as far as they have died. */
+  #diedUpTo = 0;
+
   requests = 0;
   failures = 0;
   ejections = 0;
@@ -67,6 +72,21 @@ export class EndpointState {
     this.inFlight++;
     this.requests++;
     return exchange;
+  }
+
+  /** A try went by this connection. */
+  sawConnection(connection: number): void {
+    if (connection > this.#newestConnection) this.#newestConnection = connection;
+  }
+
+  /**
+   * A kept connection died before a byte of an answer. Whether that is no news: another such connection died before, and this one was
+   * open by then. A process that is restarted takes all of them with it, which is one failure, however many there were.
+   */
+  isOldNews(connection: number): boolean {
+    if (connection <= this.#diedUpTo) return true;
+    this.#diedUpTo = this.#newestConnection;
+    return false;
   }
 
   /** Ends the load of an exchange; idempotent. */

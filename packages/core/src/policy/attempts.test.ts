@@ -192,7 +192,8 @@ test("a caller that leaves during the backoff gets its own reason, at once, and 
   const reason = new Error("the user left");
   request.cancel.cancel(reason);
   await expect(response).rejects.toBe(reason);
-  await stack.clock.advance(10_000);
+  // Until the event loop is no longer watched, too.
+  await stack.clock.advance(60_000);
   expect(stack.transport.sent).toHaveLength(1);
   expect(stack.clock.pendingTimers).toBe(0);
 });

@@ -43,15 +43,15 @@ interface Try extends MeshRequest {
  * `off`: one try, and not even transparent retries. `given`: one try as well; what repeats it stands above, and is not ours.
  */
 export function attempts(config: RetryConfig | "off" | "given" | null, budget: RetryBudget, dependencies: AttemptsDependencies): Layer {
-  const { clock } = dependencies;
+  const { clock, deadlines } = dependencies;
   return (next) => (request) => {
     const now = clock.now();
     budget.deposit(now);
     if (config === "off" || config === "given" || request.context.options.retry === false) {
-      return onlyTry(next, request, now, config === "given");
+      return onlyTry(next, beginTry(request, request.body, now, deadlines), config === "given");
     }
     const replay = replayOf(request.body);
-    const first = beginTry(request, replay.next(), now);
+    const first = beginTry(request, replay.next(), now, deadlines);
     const again = (response: MeshResponse | null, failure: unknown) =>
       new Tries(request, config, budget, replay, dependencies).after(first, response, failure, next);
     return next(first).then(
@@ -61,16 +61,15 @@ export function attempts(config: RetryConfig | "off" | "given" | null, budget: R
   };
 }
 
-function onlyTry(next: Handler, request: MeshRequest, now: number, isGiven: boolean): Promise<MeshResponse> {
-  const only = beginTry(request, request.body, now);
+function onlyTry(next: Handler, only: Try, isGiven: boolean): Promise<MeshResponse> {
   return next(only).then(
     (response) => {
-      if (!isPlainSuccess(response)) only.attempt.why = whyOnce(request, isGiven);
+      if (!isPlainSuccess(response)) only.attempt.why = whyOnce(only, isGiven);
       return response;
     },
     (error: unknown) => {
       noteFailure(only, error);
-      only.attempt.why = whyOnce(request, isGiven);
+      only.attempt.why = whyOnce(only, isGiven);
       throw error;
     },
   );
@@ -99,9 +98,9 @@ function whyStopped(reason: unknown): string {
 }
 
 /** A new entry in the request's record, and the headers that tell the receiver which try this is and how long it has. */
-function beginTry(request: MeshRequest, body: RequestBody, now: number): Try {
+function beginTry(request: MeshRequest, body: RequestBody, now: number, { eventLoop }: Deadlines): Try {
   const { context } = request;
-  const attempt = new Attempt(context.attempts.length + 1, now);
+  const attempt = new Attempt(context.attempts.length + 1, now, eventLoop.blockedMs(now));
   attempt.backend = context.backend;
   context.attempts.push(attempt);
   const headers = copyHeaders(request.headers);
@@ -158,7 +157,7 @@ class Tries {
       if (response === null) noteFailure(tried, failure);
       else if (isPlainSuccess(response)) return this.#commit(response);
       if (!(await this.#again(tried.attempt, response))) break;
-      tried = beginTry(this.#request, this.#body, this.#dependencies.clock.now());
+      tried = beginTry(this.#request, this.#body, this.#dependencies.clock.now(), this.#dependencies.deadlines);
       response = null;
       try {
         response = await next(tried);

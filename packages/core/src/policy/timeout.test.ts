@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import { type RequestParts, requestOf, tryOf } from "../../test/builders.ts";
 import { virtualClock } from "../../test/virtual-clock.ts";
-import { Attempt } from "../context.ts";
+import { Attempt, type CallOptions, runInScope } from "../context.ts";
 import { Deadlines } from "../deadlines.ts";
+import type { EventLoop } from "../event-loop.ts";
 import type { Handler, Layer } from "../layer.ts";
 import { emptyHeaders, type MeshRequest } from "../message.ts";
 import { PushBody } from "../push-body.ts";
+import { startOutbound } from "../request-start.ts";
 import { deadline, tryTimeout } from "./timeout.ts";
 
 /** A layer over an exchange that the test holds in its hands; it stops as the contract of everything beneath demands. */
@@ -199,4 +201,53 @@ test.each<[string, number]>([
   expect(exchange.seen[0]?.cancel.isCancelled).toBe(false);
   await exchange.clock.advance(1_000);
   expect(exchange.clock.pendingTimers).toBe(0);
+});
+
+test("a try that ran out of time in a process that was blocked for most of it is not held against the endpoint", async () => {
+  for (const [blockedMs, wasLate] of [
+    [900, false],
+    [1_200, true],
+  ] as const) {
+    for (const layer of [deadline, tryTimeout]) {
+      let loop: EventLoop | null = null;
+      const { clock, start } = around((time) => {
+        loop = time.deadlines.eventLoop;
+        return layer(2_000, time);
+      });
+      const blockedBefore = (loop as EventLoop | null)?.blockedMs(0) ?? Number.NaN;
+      const attempt = new Attempt(1, 0, blockedBefore);
+      const { request, response } = start({ attempt }, tryOf);
+      request.context.attempts.push(attempt);
+      clock.block(blockedMs);
+      await clock.advance(2_000 - blockedMs);
+      const error: Error = await response.then(
+        () => new Error("answered"),
+        (reason: Error) => reason,
+      );
+      expect(error.message.includes("the event loop of this process was blocked for"), error.message).toBe(wasLate);
+      expect(attempt.wasLate).toBe(wasLate);
+    }
+  }
+});
+
+test("a deadline says whose it was, whatever fractions the clock has", async () => {
+  const clock = virtualClock();
+  const send = deadline(1_000, { clock, deadlines: new Deadlines(clock) })(
+    (request) => new Promise((_, reject) => request.cancel.onCancel(reject)),
+  );
+  const failureOf = (options?: CallOptions) => {
+    const init = { method: "GET", scheme: "http", authority: "reviews", path: "/", headers: {}, body: null } as const;
+    return send(startOutbound({ ...init, options }, clock)).catch((error: Error) => error.message);
+  };
+  for (let step = 1; step < 30; step++) {
+    clock.tick(step / 7);
+    const own = failureOf();
+    const calls = failureOf({ timeout: "300ms" });
+    const scope = { trace: null, tags: null, isRetry: false, deadlineAt: clock.now() + 200.7 };
+    const inherited = runInScope(scope, () => failureOf());
+    await clock.advance(1_001);
+    expect(await own).toMatch(/within 1s$/);
+    expect(await calls).toMatch(/within 300ms \(the call's timeout\)$/);
+    expect(await inherited).toMatch(/within 201ms \(all that was left to the inbound request\)$/);
+  }
 });

@@ -1,12 +1,13 @@
 import { Cancel } from "../cancel.ts";
 import type { Clock } from "../clock.ts";
+import type { Attempt } from "../context.ts";
 import type { DeadlineEntry, Deadlines } from "../deadlines.ts";
-import { formatDuration, parseDuration } from "../duration.ts";
+import { durationMs, formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
+import { LATE_MS } from "../event-loop.ts";
 import type { Layer } from "../layer.ts";
 import { derive, headerValue, type MeshRequest, type MeshResponse, requestName } from "../message.ts";
 import type { TimeoutPolicy } from "../model/route.ts";
-import { LATE_MS } from "../outcome.ts";
 
 interface Time {
   readonly clock: Clock;
@@ -30,14 +31,15 @@ export function deadline(timeout: TimeoutPolicy | number | null, time: Time): La
 
 const same: Layer = (next) => next;
 
-function totalDeadline(totalMs: number | null, holdsForStreams: boolean, { clock, deadlines }: Time): Layer {
+function totalDeadline(totalMs: number | null, holdsForStreams: boolean, time: Time): Layer {
+  const { clock, deadlines } = time;
   return (next) => (request) => {
     const { context } = request;
     if (totalMs !== null) context.deadlineAt = Math.min(context.deadlineAt, context.startedAt + totalMs);
     if (context.deadlineAt === Number.POSITIVE_INFINITY) return next(request);
     const now = clock.now();
     if (context.deadlineAt <= now) return Promise.reject(alreadyPast(request));
-    const expire = (lateMs: number) => cut(request, lateMs, exceeded(request, totalMs, lateMs));
+    const expire = (lateMs: number) => cut(request, exceeded(request, totalMs), lateMs, time);
     let pending = deadlines.add(context.deadlineAt - now, expire, now);
     const forget = () => deadlines.remove(pending);
     return next(request).then(
@@ -66,13 +68,14 @@ function isStream(request: MeshRequest, { status, headers }: MeshResponse): bool
   return headerValue(headers, "content-type")?.startsWith("text/event-stream") === true;
 }
 
-function headDeadline(headMs: number, { clock, deadlines }: Time): Layer {
+function headDeadline(headMs: number, time: Time): Layer {
+  const { clock, deadlines } = time;
   return (next) => (request) => {
     const { context } = request;
     context.headDeadlineAt = context.startedAt + headMs;
     const now = clock.now();
     if (context.headDeadlineAt <= now) return Promise.reject(alreadyPast(request));
-    const tooLate = (lateMs: number) => cut(request, lateMs, missing(request, `response head within ${formatDuration(headMs)}`, lateMs));
+    const tooLate = (lateMs: number) => cut(request, `response head within ${formatDuration(headMs)}`, lateMs, time);
     const pending = deadlines.add(context.headDeadlineAt - now, tooLate, now);
     return next(request).finally(() => deadlines.remove(pending));
   };
@@ -86,7 +89,8 @@ function idleDeadline(idleMs: number, time: Time): Layer {
 }
 
 /** One entry that looks, when it fires, whether anything has moved since: nothing is done for a chunk but to note the time. */
-function watchIdle(request: MeshRequest, response: MeshResponse, idleMs: number, { clock, deadlines }: Time): MeshResponse {
+function watchIdle(request: MeshRequest, response: MeshResponse, idleMs: number, time: Time): MeshResponse {
+  const { clock, deadlines } = time;
   const { body } = response;
   if (body.hasEnded) return response;
   let movedAt = clock.now();
@@ -94,7 +98,7 @@ function watchIdle(request: MeshRequest, response: MeshResponse, idleMs: number,
   const look = (lateMs: number) => {
     const restMs = body.isHeld ? idleMs : movedAt + idleMs - clock.now();
     if (restMs > 0) pending = deadlines.add(restMs, look);
-    else cut(request, lateMs, missing(request, `byte of the response body for ${formatDuration(idleMs)}`, lateMs));
+    else cut(request, `byte of the response body for ${formatDuration(idleMs)}`, lateMs, time);
   };
   pending = deadlines.add(idleMs, look);
   body.whenMoved(() => {
@@ -106,47 +110,53 @@ function watchIdle(request: MeshRequest, response: MeshResponse, idleMs: number,
   return response;
 }
 
-function cut({ context }: MeshRequest, lateMs: number, reason: MeshError): void {
-  const attempt = context.attempts.at(-1);
-  if (attempt && lateMs > LATE_MS) attempt.wasLate = true;
-  context.cancel.cancel(reason);
+function cut(request: MeshRequest, missing: string, lateMs: number, time: Time): void {
+  const { context } = request;
+  const held = heldUp(context.attempts.at(-1) ?? null, lateMs, time);
+  context.cancel.cancel(new MeshError("deadline_exceeded", `${requestName(request)}: no ${missing}${held}`));
+}
+
+/**
+ * Notes whose fault it was that a try ran out of time: this process's, if it noticed late or was blocked for most of it. Returns what
+ * to tell people of it.
+ */
+function heldUp(attempt: Attempt | null, lateMs: number, { clock, deadlines }: Time): string {
+  const now = clock.now();
+  attempt?.noteBlocked(deadlines.eventLoop.blockedMs(now));
+  if (lateMs > LATE_MS) {
+    if (attempt) attempt.wasLate = true;
+    return `; noticed ${formatDuration(Math.round(lateMs))} late, because the event loop of this process was blocked`;
+  }
+  if (attempt === null || attempt.blockedMs * 2 <= now - attempt.startedAt) return "";
+  attempt.wasLate = true;
+  return `; the event loop of this process was blocked for ${formatDuration(Math.round(attempt.blockedMs))} of that`;
 }
 
 function alreadyPast(request: MeshRequest): MeshError {
   return new MeshError("deadline_exceeded", `${requestName(request)}: the deadline had passed before it was sent`);
 }
 
-function missing(request: MeshRequest, what: string, lateMs: number): MeshError {
-  return new MeshError("deadline_exceeded", `${requestName(request)}: no ${what}${lateWords(lateMs)}`);
-}
-
-/** Whose lateness it was, for people. */
-function lateWords(lateMs: number): string {
-  return lateMs > LATE_MS ? `; noticed ${formatDuration(Math.round(lateMs))} late, because the event loop of this process was blocked` : "";
-}
-
-/** Says whose limit it was, unless it is the route's own. */
-function exceeded(request: MeshRequest, totalMs: number | null, lateMs: number): MeshError {
+/** Says whose limit it was, unless it is the route's own. The same sums as where the deadline was set: differences would be off by a hair. */
+function exceeded(request: MeshRequest, totalMs: number | null): string {
   const { startedAt, deadlineAt, options } = request.context;
-  const limitMs = deadlineAt - startedAt;
-  const isCalls = options.timeout !== undefined && parseDuration(options.timeout) === limitMs;
-  const whose = limitMs === totalMs ? "" : isCalls ? " (the call's timeout)" : " (all that was left to the inbound request)";
+  const isRoutes = totalMs !== null && deadlineAt === startedAt + totalMs;
+  const isCalls = options.timeout !== undefined && deadlineAt === startedAt + durationMs(options.timeout, "timeout");
+  const whose = isRoutes ? "" : isCalls ? " (the call's timeout)" : " (all that was left to the inbound request)";
   const what = request.method === "" ? "result" : "complete response";
-  return missing(request, `${what} within ${formatDuration(Math.round(limitMs))}${whose}`, lateMs);
+  return `${what} within ${formatDuration(Math.round(deadlineAt - startedAt))}${whose}`;
 }
 
 /** One try's time until the response head. What it stops is this try alone. */
-export function tryTimeout(timeoutMs: number, { deadlines }: Time): Layer {
+export function tryTimeout(timeoutMs: number, time: Time): Layer {
+  const { deadlines } = time;
   return (next) => (request) => {
     const cancel = new Cancel();
     const follow = (reason: unknown) => cancel.cancel(reason);
     request.cancel.onCancel(follow);
     const pending = deadlines.add(timeoutMs, (lateMs) => {
-      if (request.attempt && lateMs > LATE_MS) request.attempt.wasLate = true;
       const missing = request.method === "" ? "result" : `response head from ${request.attempt?.endpoint || "any endpoint"}`;
-      cancel.cancel(
-        new MeshError("attempt_timeout", `${requestName(request)}: no ${missing} within ${formatDuration(timeoutMs)}${lateWords(lateMs)}`),
-      );
+      const held = heldUp(request.attempt, lateMs, time);
+      cancel.cancel(new MeshError("attempt_timeout", `${requestName(request)}: no ${missing} within ${formatDuration(timeoutMs)}${held}`));
     });
     return next(derive(request, { cancel })).then(
       (response) => {

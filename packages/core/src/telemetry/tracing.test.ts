@@ -1,4 +1,4 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { context, propagation, SpanKind, SpanStatusCode, type TextMapPropagator, trace } from "@opentelemetry/api";
 import { AlwaysOffSampler } from "@opentelemetry/sdk-trace-node";
 import { afterEach, describe, expect, test } from "vitest";
 import { answering, failing, requestWith, scopeWith, tried } from "../../../../test/telemetry/fake-exchange.ts";
@@ -243,6 +243,55 @@ describe("the SDK", () => {
     body.end(null);
     await client(handler)(attempted({ scope: scopeWith(RECEIVED) }));
     expect(sent[0]?.headers.traceparent).toBe(RECEIVED);
+  });
+});
+
+describe("propagators", () => {
+  const writing = (inject: TextMapPropagator["inject"]) => {
+    propagation.disable();
+    propagation.setGlobalPropagator({ inject, extract: (active) => active, fields: () => ["traceparent", "tracestate"] });
+  };
+
+  test("write into no headers but a try's own", async () => {
+    const { client } = layers();
+    registerSdk();
+    const { handler, body, sent } = answering();
+    body.end(null);
+    const request = requestWith({ headers: Object.freeze(headersWith({ accept: "*/*" })) });
+    await client(handler)(request);
+    expect(sent[0]?.headers.traceparent).toMatch(/^00-/);
+    expect(request.headers.traceparent).toBeUndefined();
+  });
+
+  test("that write a tracestate for one request leave that of the next to its own traceparent", async () => {
+    const { client } = layers();
+    registerSdk();
+    let isFirst = true;
+    writing((_context, carrier, setter) => {
+      setter.set(carrier, "traceparent", RECEIVED);
+      if (isFirst) setter.set(carrier, "tracestate", "rojo=1");
+      isFirst = false;
+    });
+    const { handler, body, sent } = answering();
+    body.end(null);
+    for (let n = 0; n < 2; n++) await client(handler)(attempted({ headers: headersWith({ tracestate: "stale=1" }) }));
+    expect(sent.map(({ headers }) => headers.tracestate)).toEqual(["rojo=1", undefined]);
+  });
+
+  test("that throw half way leave the trace context that the request came with", async () => {
+    const { client, warnings } = layers();
+    registerSdk();
+    writing((_context, carrier, setter) => {
+      setter.set(carrier, "traceparent", "00-11111111111111111111111111111111-2222222222222222-01");
+      throw new Error("half way");
+    });
+    const { handler, body, sent } = answering();
+    body.end(null);
+    await client(handler)(attempted({ scope: scopeWith(RECEIVED) }));
+    await client(handler)(attempted({ headers: headersWith({ traceparent: RECEIVED, tracestate: "rojo=1" }) }));
+    expect(sent.map(({ headers }) => headers.traceparent)).toEqual([RECEIVED, RECEIVED]);
+    expect(sent[1]?.headers.tracestate).toBe("rojo=1");
+    expect(warnings).toHaveLength(1);
   });
 });
 

@@ -142,8 +142,16 @@ function isInTrace(span: Span, request: MeshRequest): boolean {
 function injected(request: MeshRequest, spanned: Context, fields: WrittenFields): MeshRequest | null {
   const isOwn = request.attempt !== null;
   const headers = isOwn ? request.headers : copyHeaders(request.headers);
+  const { traceparent } = headers;
   fields.reset();
-  propagation.inject(spanned, headers, fields);
+  try {
+    propagation.inject(spanned, headers, fields);
+  } catch (error) {
+    // Half a context is none: the request goes on with the one it came with.
+    if (traceparent === undefined) delete headers.traceparent;
+    else headers.traceparent = traceparent;
+    throw error;
+  }
   if (!fields.hasAny) return null;
   // A tracestate belongs to the traceparent it came with.
   if (fields.hasTraceparent && !fields.hasTracestate && headers.tracestate !== undefined) delete headers.tracestate;

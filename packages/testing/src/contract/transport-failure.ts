@@ -43,12 +43,15 @@ export const transportFailureChecks: readonly ContractCheck<TransportHarness>[] 
   ),
   channelCheck("a request after a broken one gets a new connection", async (check) => {
     await check.endpoint.reset("send");
-    await fails(check, requestOf(), "reset");
+    const broken = requestOf();
+    await fails(check, broken, "reset");
     await check.endpoint.answer(() => ({ body: "new" }));
     const request = requestOf();
     const { body } = await fulfilled(check, check.channel.send(request), "a response");
     assert.equal(await fulfilled(check, bodyText(body), "the body"), "new");
     assert.equal(request.attempt?.reusedConnection, false, "reusedConnection");
+    const [before, after] = [broken, request].map(({ attempt }) => attempt?.connection ?? 0) as [number, number];
+    assert.ok(after > before && before > 0, `connection: ${before}, then ${after}; a later one has a higher number`);
   }),
   channelCheck("an answer that is not the protocol is a protocol-error", async (check) => {
     await check.endpoint.garbage();

@@ -17,14 +17,17 @@ export const transportLifetimeChecks: readonly ContractCheck<TransportHarness>[]
   channelCheck("uses a connection again, and says so", async (check) => {
     await check.endpoint.answer(() => ({ body: "x" }));
     const reused: (boolean | undefined)[] = [];
+    const connections = new Set<number>();
     for (let round = 0; round < 3; round++) {
       const request = requestOf();
       const { body } = await fulfilled(check, check.channel.send(request), "a response");
       await fulfilled(check, bodyText(body), "the body");
       await check.pass(1);
       reused.push(request.attempt?.reusedConnection);
+      connections.add(request.attempt?.connection ?? 0);
     }
     assert.deepEqual(reused, [false, true, true]);
+    assert.ok(connections.size === 1 && !connections.has(0), `connection: ${[...connections]}, expected one number above 0`);
     assert.equal(check.channel.connections(), 1);
   }),
   channelCheck(
