@@ -20,7 +20,7 @@ export function explanations(world: World): readonly string[] {
 function receivedBy({ test }: World): ReadonlyMap<string, readonly ReceivedRequest[]> {
   const received = new Map<string, ReceivedRequest[]>();
   for (const address of [...ENDPOINTS, ...DETAILS, SPARE]) {
-    for (const request of test.endpoint(address).requests) {
+    for (const request of test.transport.endpoint(address).requests) {
       const id = String(request.headers["x-id"]);
       received.set(id, [...(received.get(id) ?? []), request]);
     }

@@ -20,7 +20,7 @@ export async function afterClose(world: World): Promise<readonly string[]> {
   const timers = test.clock.pendingTimers - world.ownTimers;
   if (timers !== 0) violations.push(`${timers} timers are left after close`);
   for (const address of [...ENDPOINTS, ...DETAILS, SPARE, SHADOW]) {
-    const { opened, closed } = test.endpoint(address).connections;
+    const { opened, closed } = test.transport.endpoint(address).connections;
     if (opened !== closed) violations.push(`${address}: ${opened} connections opened, ${closed} closed`);
   }
   const failure = await test.request("http://details/").then(
@@ -67,7 +67,7 @@ function countedOnce({ test, journal, lines }: World): readonly string[] {
 async function placesAreFree(world: World): Promise<readonly string[]> {
   const { test, configuration } = world;
   const violations: string[] = [];
-  for (const address of [...ENDPOINTS, ...DETAILS, SPARE]) answerWell(test.endpoint(address).restore());
+  for (const address of [...ENDPOINTS, ...DETAILS, SPARE]) answerWell(test.transport.endpoint(address).restore());
   for (const isSplit of [false, true]) {
     world.edit({ ...plain(configuration.current), isSplit });
     // A split asks one of two subsets, by chance.

@@ -52,7 +52,7 @@ function unsafe({ test, coverage }: World, record: StackRecord): readonly string
   const refused = context.attempts.filter(({ outcome }) => outcome === "refused-stream").length;
   const received = [...new Set(context.attempts.map(({ endpoint }) => endpoint))]
     .filter((address) => address !== "")
-    .flatMap((address) => test.endpoint(address).requests.filter(({ headers }) => headers["x-id"] === id)).length;
+    .flatMap((address) => test.transport.endpoint(address).requests.filter(({ headers }) => headers["x-id"] === id)).length;
   const violations: string[] = [];
   if (written > 1) violations.push(`${id} (${method}) was written ${written} times`);
   if (received - refused > 1) violations.push(`${id} (${method}) was received ${received} times, ${refused} of them refused unprocessed`);

@@ -37,7 +37,7 @@ export class World {
     this.journal.tap(this.test.transport);
     this.callers = new Callers(openDoors(this.test.mesh, this.test), this.test.clock, this.pause);
     this.protectedCalls = new ProtectedCalls(this.test, this.configuration, this.pause);
-    for (const address of [...ENDPOINTS, ...DETAILS, SPARE, SHADOW]) answerWell(this.test.endpoint(address).latency(5));
+    for (const address of [...ENDPOINTS, ...DETAILS, SPARE, SHADOW]) answerWell(this.test.transport.endpoint(address).latency(5));
   }
 
   readonly pause = async (ms: number): Promise<void> => {
@@ -121,7 +121,7 @@ export class World {
   #fault(command: Extract<Command, { kind: "fault" }>): void {
     const all = [...ENDPOINTS, SPARE, DETAILS[0] ?? ""];
     const addresses = command.endpoint === "all" ? ENDPOINTS : [all[command.endpoint] ?? SPARE];
-    for (const address of addresses) script(this.test.endpoint(address), command, this.pause);
+    for (const address of addresses) script(this.test.transport.endpoint(address), command, this.pause);
   }
 
   #expectRefusal(document: object): void {

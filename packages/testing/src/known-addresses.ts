@@ -19,13 +19,14 @@ export class KnownAddresses {
     }
   }
 
-  check(address: string): void {
-    if (this.#isOpen || this.#addresses.has(address)) return;
+  /** The address; throws TypeError for one that is not known. */
+  checked(address: string): string {
+    if (this.#isOpen || this.#addresses.has(address)) return address;
     const meant = nearest(address, this.#addresses);
     const others = [...this.#addresses].slice(0, 5).join(", ") || "none";
     const hint = meant === null ? `it has ${others}.` : `did you mean ${JSON.stringify(meant)}?`;
     throw new TypeError(
-      `endpoint: the configuration has no endpoint ${JSON.stringify(address)}; ${hint} An update comes before the script.`,
+      `endpoint: the configuration has no endpoint ${JSON.stringify(address)}; ${hint} One that an update brings: after it, or t.transport.endpoint(address).`,
     );
   }
 }

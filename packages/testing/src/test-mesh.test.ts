@@ -305,9 +305,7 @@ test("a misspelt key of an answer or a behaviour is refused, and not answered 20
 
 test("an address that the document does not have is no endpoint; one that it had, or may get by a name or a source, is", async () => {
   await using t = testMesh({ config: document() });
-  expect(() => t.endpoint("127.0.0.1:9018")).toThrow(
-    /no endpoint "127\.0\.0\.1:9018"; did you mean "127\.0\.0\.1:9081"\? An update comes before/,
-  );
+  expect(() => t.endpoint("127.0.0.1:9018")).toThrow(/no endpoint "127\.0\.0\.1:9018"; did you mean "127\.0\.0\.1:9081"\?/);
   t.update(document({ endpoints: [{ address: "10.0.0.9:1" }] }));
   for (const address of [ONE, "10.0.0.9:1"]) expect(t.endpoint(address).address).toBe(address);
   await using named = testMesh({ config: document({ endpoints: [{ dns: "reviews.test:80" }] }) });

@@ -24,7 +24,6 @@ import { describeService, type ServiceDescription } from "./described-service.ts
 import type { FakeEndpoint } from "./fake-endpoint.ts";
 import { fakeResolve } from "./fake-resolve.ts";
 import { type FakeTransport, fakeTransport } from "./fake-transport.ts";
-import { KnownAddresses } from "./known-addresses.ts";
 import { type TestFetch, testFetch } from "./test-fetch.ts";
 import { type TestRequest, testRequest } from "./test-request.ts";
 import { TestSource } from "./test-source.ts";
@@ -85,7 +84,6 @@ export function testMesh(options: TestMeshOptions): TestMesh {
   const records = new CallRecords(clock);
   const source = new TestSource(options.config, clock);
   const problems: Problem[] = [];
-  const addresses = new KnownAddresses(isControlSource(options.config));
   let inForce: MeshSnapshot | null = null;
   const { layers, namedLayers, endpointFilters, balancers, namedPolicies } = options;
   const mesh = createMesh({
@@ -107,7 +105,6 @@ export function testMesh(options: TestMeshOptions): TestMesh {
     },
     onChange() {
       inForce = source.told;
-      if (inForce) addresses.add(inForce);
     },
   });
   if (!isControlSource(options.config)) assertUsable(mesh, source);
@@ -116,12 +113,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
     fetch: testFetch(mesh, observe),
     request: testRequest(mesh, observe),
     protect: (resource, run, protectOptions) => mesh.protect(resource, run, protectOptions),
-    endpoint(address) {
-      // What waits for names is told and not yet in force.
-      if (source.told) addresses.add(source.told);
-      addresses.check(address);
-      return transport.endpoint(address);
-    },
+    endpoint: (address) => transport.endpoint(source.addresses.checked(address)),
     advance: (duration) => clock.advance(duration),
     attempts: (service) => records.attempts(service),
     timeline: (service) => records.timeline(service),

@@ -9,6 +9,7 @@ import {
   type SourceSink,
   staticSource,
 } from "@heddle/core";
+import { KnownAddresses } from "./known-addresses.ts";
 
 /**
  * The configuration of a test mesh: a document, a snapshot, a path that is read once, or a source of the test's own. Remembers what it
@@ -18,6 +19,8 @@ export class TestSource implements ControlSource {
   readonly name: string;
   /** The last state that was told. */
   told: MeshSnapshot | null = null;
+  /** Of all that was told, in force or waiting for names. */
+  readonly addresses: KnownAddresses;
   readonly #source: ControlSource;
   readonly #update: ((configuration: object) => void) | null;
   #problems: Problem[] = [];
@@ -25,6 +28,7 @@ export class TestSource implements ControlSource {
   #refused: Problem[] = [];
 
   constructor(config: string | object, clock: Clock) {
+    this.addresses = new KnownAddresses(isControlSource(config));
     if (isControlSource(config)) {
       this.#source = config;
       this.#update = null;
@@ -39,6 +43,7 @@ export class TestSource implements ControlSource {
   watch(sink: SourceSink, clock: Clock): () => void {
     const update = (snapshot: MeshSnapshot) => {
       this.told = snapshot;
+      this.addresses.add(snapshot);
       sink.update(snapshot);
     };
     const problem = (problem: Problem) => {
