@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadDocument } from "@heddle/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -11,7 +10,7 @@ import { runPage } from "./runner.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const FOLDER = fileURLToPath(new URL(".tmp/", import.meta.url));
-const PAGES: readonly string[] = ["README.md", ...globSync("docs/*.md", { cwd: ROOT }).sort()];
+const PAGES: readonly string[] = ["README.md", ...globSync(["docs/*.md", "packages/*/README.md"], { cwd: ROOT }).sort()];
 
 /** What a page takes for granted, as code that runs before its examples. */
 const BEFORE: Readonly<Record<string, string>> = {
@@ -41,7 +40,7 @@ const pagesWithCode: readonly string[] = PAGES.filter((page) =>
   examples.some((example) => example.page === page && example.block.language === "ts"),
 );
 
-const moduleOf = (page: string): string => `${FOLDER}${basename(page, ".md").toLowerCase()}.ts`;
+const moduleOf = (page: string): string => `${FOLDER}${page.replace(".md", "").replaceAll("/", "-").toLowerCase()}.ts`;
 
 function isOnNetwork(code: string): boolean {
   return code.includes('from "heddle"');

@@ -32,6 +32,13 @@ test.each(folders)("%s carries the licence, as the licence asks for", (folder) =
   expect(readFileSync(join(root, folder, "LICENSE"), "utf8")).toBe(readFileSync(join(root, "LICENSE"), "utf8"));
 });
 
+test.each(folders)("%s says on its page in a registry what it is, by its name", (folder) => {
+  const readme = readFileSync(join(root, folder, "README.md"), "utf8");
+  expect(readme).toMatch(new RegExp(`^# ${readPackage(folder).name}\\n`));
+  // A registry has no folder beside the page that a path could lead to.
+  expect(readme.match(/\]\(/g)).toBeNull();
+});
+
 const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare"];
 
 test.each(folders)("%s runs nothing when it is installed", (folder) => {
