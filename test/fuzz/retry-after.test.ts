@@ -61,16 +61,19 @@ fuzz(
 /** Every second that the text could mean, written again: a date is one of those, or it is none. */
 function meanings(text: string): readonly number[] {
   const numbers = /(\d{1,2}):(\d\d):(\d\d)/.exec(text);
-  const month = MONTHS.findIndex((name) => text.includes(name));
+  // The name of the day says nothing, and may be spoilt into one of a month.
+  const named = text.trim().replace(/^[A-Z][a-z]+,? /, "");
+  const month = MONTHS.findIndex((name) => named.includes(name));
   const day = /(?:, | )([ \d]\d)(?: |-)/.exec(text)?.[1];
-  const year = /(\d{4})(?: \d\d:| *$)/.exec(text)?.[1];
+  const year = /(\d{4})(?: \d\d:|\s*$)/.exec(text)?.[1];
   const shortYear = /-(\d\d) /.exec(text)?.[1];
   if (!numbers || month < 0 || day === undefined) return [];
   const years = year !== undefined ? [Number(year)] : shortYear !== undefined ? [1900 + Number(shortYear), 2000 + Number(shortYear)] : [];
   return years.map((each) => {
-    const date = new Date(Date.UTC(2000, month, Number(day), Number(numbers[1]), Number(numbers[2]), Number(numbers[3])));
+    const date = new Date(0);
     date.setUTCFullYear(each, month, Number(day));
-    return date.getTime();
+    // Last, since a leap second at the end of a day is in the next one.
+    return date.setUTCHours(Number(numbers[1]), Number(numbers[2]), Number(numbers[3]));
   });
 }
 
