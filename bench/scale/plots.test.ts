@@ -53,14 +53,33 @@ test("every size that was measured stands at its axis", () => {
   expect(texts(drawPlot(data))).toEqual(expect.arrayContaining(["3", "10", "64", "1,024"]));
 });
 
+test.each(["routes", "concurrency-sockets"])("names beside the lines of %s do not touch, on either kind of axis", (name) => {
+  for (const last of [1, 100]) {
+    const data = ["one", "two", "three"].flatMap((series, index) =>
+      [1, 10].map((x) => ({ series, x, value: x === 1 ? 1 : last + index * 0.001, low: 0.9, high: last * 3 })),
+    );
+    const svg = drawPlot({ name, points: data });
+    const ys = Array.from(svg.matchAll(/<text[^>]*transform="translate\([\d.]+,([\d.]+)\)"[^>]*>(?:one|two|three)</g), ([, y]) =>
+      Number(y),
+    );
+    expect(ys).toHaveLength(3);
+    const [lowest = 0, middle = 0, highest = 0] = ys.sort((one, other) => one - other);
+    expect(Math.min(middle - lowest, highest - middle)).toBeGreaterThanOrEqual(13);
+  }
+});
+
 test("values that span decades get a logarithmic axis, others one that begins at 0", () => {
   expect(texts(drawPlot(points("routes", 2, 3, 2.5)))).toContain("0.0");
   expect(texts(drawPlot(points("routes", 2, 30, 300)))).not.toContain("0.0");
 });
 
-test("a drawing follows the reader's colour scheme and reads nothing from elsewhere", () => {
+test("a drawing says what it is, on paper of its own under any theme, and reads nothing from elsewhere", () => {
   const svg = drawPlot(points("services", 2, 3));
-  expect(svg).toContain("prefers-color-scheme: dark");
+  expect(texts(svg)).toContain("Growth with the number of services");
+  expect(svg).toMatch(
+    /^<svg[^>]* viewBox="0 0 720 360"[^>]*><title>[^<]*<\/title><rect fill="#ffffff" rx="6" height="360" width="720" \/>/,
+  );
+  expect(svg).not.toContain("prefers-color-scheme");
   expect(svg.replace("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:|<script|<image/);
 });
 
