@@ -2,8 +2,10 @@ import type { Problem } from "../model/problem.ts";
 import type { MeshSnapshot } from "../model/snapshot.ts";
 import { validateSnapshot } from "../model/validate.ts";
 import { checkDocument } from "./document/check.ts";
+import { CheckMemory } from "./document/check-memory.ts";
 import { formatPath } from "./document/places.ts";
 import { translateDocument } from "./document/translate.ts";
+import { TranslationMemory } from "./document/translation-memory.ts";
 import { type MergedDocument, mergeDocuments, type RankedDocument } from "./merge-documents.ts";
 import { IMPLIED, mergeSnapshots, type RankedSnapshot } from "./merge-snapshots.ts";
 import type { SourceSink } from "./source.ts";
@@ -36,18 +38,29 @@ export interface Composed {
 /** What else is wrong with a snapshot in the process that is to use it. */
 export type SnapshotCheck = (snapshot: MeshSnapshot) => readonly Problem[];
 
+/** What is known of the last composition: what did not change is neither checked nor translated again. */
+export class ComposeMemory {
+  readonly checks: CheckMemory = new CheckMemory();
+  readonly translations: TranslationMemory = new TranslationMemory();
+}
+
 /**
  * One configuration from what all sources say, in their order; null for one that has said nothing. Documents merge as documents, so
  * that they are checked as a whole; then what came as snapshots joins in by name.
  */
-export function compose(said: readonly (Said | null)[], isAlone: boolean, check: SnapshotCheck = () => []): Composed {
+export function compose(
+  said: readonly (Said | null)[],
+  isAlone: boolean,
+  check: SnapshotCheck = () => [],
+  memory: ComposeMemory = new ComposeMemory(),
+): Composed {
   const documents: RankedDocument[] = said.flatMap((one, rank) =>
     one?.kind === "documents" ? one.documents.map((written) => ({ written, rank })) : [],
   );
   const snapshots = said.flatMap((one, rank) => (one?.kind === "snapshot" ? [givenSnapshot(one.snapshot, rank)] : []));
   const hasDocuments = said.some((one) => one?.kind === "documents");
   const merged = mergeDocuments(documents);
-  const checked = hasDocuments ? checkWhole(merged, documents, isAlone) : null;
+  const checked = hasDocuments ? checkWhole(merged, documents, isAlone, memory) : null;
   if (checked && !checked.snapshot) return { ...checked, parts: () => [] };
   const ranked = checked?.snapshot ? [documentSnapshot(checked.snapshot, merged), ...snapshots] : snapshots;
   const snapshot = ranked.length === 1 ? (ranked[0] as RankedSnapshot).snapshot : mergeSnapshots(ranked);
@@ -60,12 +73,13 @@ function checkWhole(
   merged: MergedDocument,
   documents: readonly RankedDocument[],
   isAlone: boolean,
+  { checks, translations }: ComposeMemory,
 ): { readonly snapshot: MeshSnapshot | null; readonly problems: readonly Problem[] } {
   const [first] = documents;
   // It was checked as a whole when it was read.
-  if (isAlone && first) return { snapshot: translateDocument(first.written.document, first.written.places), problems: [] };
-  const { document, problems } = checkDocument(merged.document, merged.places);
-  return { snapshot: document ? translateDocument(document, merged.places) : null, problems };
+  if (isAlone && first) return { snapshot: translateDocument(first.written.document, first.written.places, translations), problems: [] };
+  const { document, problems } = checkDocument(merged.document, merged.places, checks);
+  return { snapshot: document ? translateDocument(document, merged.places, translations) : null, problems };
 }
 
 const BACKEND_KEYS: ReadonlySet<string> = new Set([

@@ -112,7 +112,7 @@ class Merge {
       document[section] = PART_DEPTH[section] === undefined ? parts.get("")?.value : valuesOf(parts);
     }
     const services: Record<string, unknown> = Object.create(null);
-    for (const [name, { parts }] of this.#services) services[name] = valuesOf(parts);
+    for (const [name, merged] of this.#services) services[name] = wholeOf(name, merged) ?? valuesOf(merged.parts);
     // Each document was checked by itself, and the whole is checked before it is used.
     return { ...document, services } as MeshDocument;
   }
@@ -133,6 +133,14 @@ class Merge {
     }
     return highest;
   }
+}
+
+/** A service that one document gives all of, as the object that it is there: what is the same object as before is not looked at again. */
+function wholeOf(name: string, { by, parts }: MergedService): unknown {
+  const service = by.written.document.services?.[name];
+  if (service === undefined || Object.keys(service).length !== parts.size) return undefined;
+  for (const part of parts.values()) if (part.by !== by) return undefined;
+  return service;
 }
 
 function valuesOf(parts: ReadonlyMap<string, Part>): Readonly<Record<string, unknown>> {

@@ -24,6 +24,8 @@ export function takeRemovals(document: Plain): { readonly rest: Plain; readonly 
 
 function take(value: unknown, kind: Kind, depth: number, path: Path, removals: Path[]): unknown {
   if (depth === 0 || !isMapping(value)) return value;
+  // What nothing is taken from stays the object that it is.
+  if (depth === 1 && !Object.values(value).includes(null)) return value;
   const rest = Object.create(null) as Record<string, unknown>;
   for (const [key, held] of Object.entries(value)) {
     const below = kindOf(kind, key);

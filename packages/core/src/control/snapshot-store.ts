@@ -41,10 +41,10 @@ export class SnapshotStore {
   }
 }
 
-function keepEqual<T>(
+function keepEqual<T extends Part>(
   next: ReadonlyMap<string, T>,
   old: ReadonlyMap<string, T>,
-  isSame: (one: T, other: T) => boolean = isDeepStrictEqual,
+  isSame: (one: T, other: T) => boolean = isSamePart,
 ): ReadonlyMap<string, T> {
   const kept = new Map<string, T>();
   for (const [name, part] of next) {
@@ -54,10 +54,19 @@ function keepEqual<T>(
   return kept;
 }
 
+interface Part {
+  readonly origin: string;
+}
+
+/** Mostly a part is the very object that it was, or has moved: only what is left has to be compared by reflection. */
+function isSamePart(one: Part, other: Part): boolean {
+  return one === other || (one.origin === other.origin && isDeepStrictEqual(one, other));
+}
+
 function keepVirtualHosts(next: readonly VirtualHost[], old: readonly VirtualHost[]): readonly VirtualHost[] {
   const byName = new Map(old.map((virtualHost) => [virtualHost.name, virtualHost]));
   return next.map((virtualHost) => {
     const before = byName.get(virtualHost.name);
-    return before !== undefined && isDeepStrictEqual(before, virtualHost) ? before : virtualHost;
+    return before !== undefined && isSamePart(before, virtualHost) ? before : virtualHost;
   });
 }

@@ -2,7 +2,7 @@ import type { Problem } from "../model/problem.ts";
 import type { MeshSnapshot } from "../model/snapshot.ts";
 import { type LoadedDocument, loadDocument } from "./document/load.ts";
 import type { SourceSink } from "./source.ts";
-import { type DocumentSink, type Loaded, loadWritten, type Standing, type WrittenDocument } from "./written-document.ts";
+import { type DocumentSink, LastVersion, type Loaded, loadWritten, type Standing, type WrittenDocument } from "./written-document.ts";
 
 /** What becomes of the text or object of one document: how it is loaded, and who is told. */
 export interface Reader<Value> {
@@ -27,8 +27,9 @@ export function snapshotReader(name: string, sink: SourceSink): Reader<MeshSnaps
 
 /** Reads the document of this name as one of the documents of a mesh. */
 export function documentReader(name: string, sink: DocumentSink, standing: Standing): Reader<WrittenDocument> {
+  const last = new LastVersion();
   return {
-    load: (source) => loadWritten(source, name, standing),
+    load: (source) => loadWritten(source, name, standing, last),
     update: (document) => sink.documents([document]),
     problem: (problem) => sink.problem(problem),
     meanwhile: standing.isOptional ? "the mesh goes on without it" : MESH_WAITS,

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Random } from "../random.ts";
-import { type Composed, compose, type InspectedPart, type Said, type SnapshotCheck } from "./compose.ts";
+import { type Composed, ComposeMemory, compose, type InspectedPart, type Said, type SnapshotCheck } from "./compose.ts";
 import { type ConfiguredSource, configuredSources } from "./document-source.ts";
 import { NameResolution } from "./name-resolution.ts";
 import type { Problems } from "./problems.ts";
@@ -31,6 +31,7 @@ export class WatchedSources {
   readonly #dependencies: WatchedSourcesDependencies;
   readonly #isAlone: boolean;
   readonly #names: NameResolution;
+  readonly #memory = new ComposeMemory();
   #warnings: readonly Problem[] = [];
   #parts: Composed["parts"] = () => [];
   /** Sources are being started: what the first says may lean on what the next one will. */
@@ -120,6 +121,7 @@ export class WatchedSources {
       this.all.map(({ said }) => said),
       this.#isAlone,
       this.#dependencies.check,
+      this.#memory,
     );
   }
 
@@ -135,6 +137,7 @@ export class WatchedSources {
       this.all.map((other) => (other === source ? own : other.accepted)),
       this.#isAlone,
       this.#dependencies.check,
+      this.#memory,
     );
     const isWhole = composed.snapshot !== null && own === source.said;
     if (isWhole) source.accept();

@@ -2,9 +2,11 @@ import type { Clock } from "../clock.ts";
 import type { MeshDocument } from "../gen/document.ts";
 import type { Problem } from "../model/problem.ts";
 import { checkDocument, checkDocumentShape } from "./document/check.ts";
+import { CheckMemory } from "./document/check-memory.ts";
 import { isMapping } from "./document/check-shape.ts";
 import { parseDocument } from "./document/parse.ts";
 import { codePlaces, type Path, type Places } from "./document/places.ts";
+import { ServiceBlocks } from "./document/service-blocks.ts";
 import { takeRemovals } from "./removals.ts";
 import type { ControlSource, SourceSink } from "./source.ts";
 
@@ -49,17 +51,32 @@ export interface Loaded<Value> {
 }
 
 /** Reads and checks a document by itself: text of the file `name`, or an object from the code called `name`. */
-export function loadWritten(source: string | object, name: string, { isAlone }: Standing): Loaded<WrittenDocument> {
+export function loadWritten(source: string | object, name: string, { isAlone }: Standing, last?: LastVersion): Loaded<WrittenDocument> {
   if (typeof source === "object") return checkWritten(source, name, isAlone ? codePlaces(name) : namedPlaces(name), isAlone);
-  const { value, places, problems } = parseDocument(source, name);
+  const { value, places, problems } = parseDocument(source, name, last?.blocks);
   if (value === undefined || problems.length > 0) return { value: null, problems };
-  return checkWritten(value, name, places, isAlone);
+  const loaded = checkWritten(value, name, places, isAlone, last?.checks);
+  // What was read is not needed any more where what is left of it after the check says all of it.
+  if (loaded.value?.removals.length === 0) last?.blocks.replace(value, loaded.value.document.services ?? {});
+  return loaded;
+}
+
+/** What is known of a document from when it was read before. */
+export class LastVersion {
+  readonly blocks: ServiceBlocks = new ServiceBlocks();
+  readonly checks: CheckMemory = new CheckMemory();
 }
 
 /** Checks what was read as one document of several, or as the only one. */
-export function checkWritten(value: unknown, name: string, places: Places, isAlone: boolean): Loaded<WrittenDocument> {
+export function checkWritten(
+  value: unknown,
+  name: string,
+  places: Places,
+  isAlone: boolean,
+  checks?: CheckMemory,
+): Loaded<WrittenDocument> {
   const { rest, removals } = isAlone || !isMapping(value) ? { rest: value, removals: [] } : takeRemovals(value);
-  const { document, problems } = isAlone ? checkDocument(rest, places) : checkDocumentShape(rest, places);
+  const { document, problems } = isAlone ? checkDocument(rest, places, checks) : checkDocumentShape(rest, places, checks);
   return { value: document ? { name, document, removals, places } : null, problems };
 }
 

@@ -1,4 +1,5 @@
 import { parseDuration } from "../../duration.ts";
+import type { CheckMemory } from "./check-memory.ts";
 import { expectation } from "./expectation.ts";
 import { FORMATS } from "./formats.ts";
 import type { ConditionKind, Kind, ListKind, MapKind, ObjectKind } from "./kinds.ts";
@@ -16,12 +17,12 @@ type Plain = Record<string, unknown>;
  * A copy of the value with everything removed that its kind refuses, each removal reported. Undefined if nothing is left of it.
  * Items of lists are never removed, so that their positions hold: a refused mapping leaves an empty one behind.
  */
-export function checkShape(kind: Kind, value: unknown, mistakes: Mistakes, path: Path = []): unknown {
+export function checkShape(kind: Kind, value: unknown, mistakes: Mistakes, path: Path = [], memory?: CheckMemory): unknown {
   switch (kind.kind) {
     case "object":
-      return checkObject(kind, value, mistakes, path);
+      return checkObject(kind, value, mistakes, path, memory);
     case "map":
-      return checkMap(kind, value, mistakes, path);
+      return checkMap(kind, value, mistakes, path, memory);
     case "list":
       return checkList(kind, value, mistakes, path);
     case "off":
@@ -113,7 +114,7 @@ function checkString(format: keyof typeof FORMATS, value: unknown, mistakes: Mis
   return undefined;
 }
 
-function checkObject(kind: ObjectKind, value: unknown, mistakes: Mistakes, path: Path): Plain | undefined {
+function checkObject(kind: ObjectKind, value: unknown, mistakes: Mistakes, path: Path, memory?: CheckMemory): Plain | undefined {
   if (!isMapping(value)) return refuse(kind, value, mistakes, path, value === null ? "; an empty one is written {}" : "");
   const checked: Plain = {};
   const meant = new Set<string>();
@@ -124,7 +125,7 @@ function checkObject(kind: ObjectKind, value: unknown, mistakes: Mistakes, path:
       mistakes.add([...path, name], unknownKey(kind, name, mistakes, meant), "key");
       continue;
     }
-    const kept = checkShape(key.kind, held, mistakes, [...path, name]);
+    const kept = checkShape(key.kind, held, mistakes, [...path, name], memory);
     if (kept !== undefined) checked[name] = kept;
   }
   checkRequired(kind, value, meant, mistakes, path);
@@ -162,11 +163,11 @@ function unknownKey(kind: ObjectKind, name: string, mistakes: Mistakes, allMeant
   return `found the unknown key ${describe(name)}, expected one of ${known.join(", ")}${suggestion}`;
 }
 
-function checkMap(kind: MapKind, value: unknown, mistakes: Mistakes, path: Path): Plain | undefined {
+function checkMap(kind: MapKind, value: unknown, mistakes: Mistakes, path: Path, memory?: CheckMemory): Plain | undefined {
   if (!isMapping(value)) return refuse(kind, value, mistakes, path, value === null ? "; an empty one is written {}" : "");
   const checked: Plain = Object.create(null);
   const { expected, pattern, refuse: reason } = FORMATS[kind.keyFormat];
-  const folded = new Map<string, string>();
+  const folded = kind.foldsCase ? new Map<string, string>() : undefined;
   for (const [name, held] of Object.entries(value)) {
     if (held === undefined) continue;
     const at = [...path, name];
@@ -175,13 +176,24 @@ function checkMap(kind: MapKind, value: unknown, mistakes: Mistakes, path: Path)
       mistakes.add(at, `found the key ${describe(name)}, expected ${expected}${refused === "" ? "" : `: ${refused}`}`, "key");
       continue;
     }
-    const twin = kind.foldsCase ? folded.get(name.toLowerCase()) : undefined;
+    const twin = folded?.get(name.toLowerCase());
     if (twin !== undefined) mistakes.add(at, `found "${name}" beside "${twin}", which is the same header`, "key");
-    folded.set(name.toLowerCase(), name);
+    folded?.set(name.toLowerCase(), name);
     // Where the value is refused the name stays known, or every reference to it would be a mistake too.
-    checked[name] = checkShape(kind.of, held, mistakes, at) ?? (kind.of.kind === "object" ? {} : "");
+    checked[name] = checkNamed(kind.of, held, mistakes, at, memory) ?? (kind.of.kind === "object" ? {} : "");
   }
   if (Object.keys(value).length < (kind.atLeast ?? 0)) refuse(kind, value, mistakes, path);
+  return checked;
+}
+
+/** What stands under a name of the user's choice is what a change leaves as it was, or not. */
+function checkNamed(kind: Kind, value: unknown, mistakes: Mistakes, path: Path, memory?: CheckMemory): unknown {
+  const known = memory?.shape(kind, value);
+  if (known) return known;
+  const before = mistakes.errors;
+  const checked = checkShape(kind, value, mistakes, path, memory);
+  const isRight = mistakes.errors === before && isMapping(value) && typeof checked === "object" && checked !== null;
+  if (isRight) memory?.keepShape(kind, value, checked);
   return checked;
 }
 

@@ -1,5 +1,6 @@
 import type { MeshDocument } from "../../gen/document.ts";
 import type { Problem } from "../../model/problem.ts";
+import type { CheckMemory } from "./check-memory.ts";
 import { checkShape } from "./check-shape.ts";
 import { crossCheck } from "./cross-checks.ts";
 import { describe, Mistakes } from "./mistakes.ts";
@@ -13,16 +14,16 @@ export interface CheckedDocument {
 }
 
 /** Checks a document and reports every mistake at once. Never throws on values that came from text. */
-export function checkDocument(value: unknown, places: Places = codePlaces("document")): CheckedDocument {
-  return check(value, places, crossCheck);
+export function checkDocument(value: unknown, places: Places = codePlaces("document"), memory?: CheckMemory): CheckedDocument {
+  return check(value, places, crossCheck, memory);
 }
 
 /** Checks a document that is one of several: what concerns more than one key may stand in another and is left to the whole. */
-export function checkDocumentShape(value: unknown, places: Places): CheckedDocument {
-  return check(value, places, () => {});
+export function checkDocumentShape(value: unknown, places: Places, memory?: CheckMemory): CheckedDocument {
+  return check(value, places, () => {}, memory);
 }
 
-function check(value: unknown, places: Places, crossChecks: typeof crossCheck): CheckedDocument {
+function check(value: unknown, places: Places, crossChecks: typeof crossCheck, memory?: CheckMemory): CheckedDocument {
   const mistakes = new Mistakes(places);
   const foreign = foreignVersion(value);
   if (foreign !== undefined) {
@@ -30,10 +31,10 @@ function check(value: unknown, places: Places, crossChecks: typeof crossCheck): 
     mistakes.add(["apiVersion"], `found ${describe(foreign)}, expected ${JSON.stringify(API_VERSION)}, the only version this heddle reads`);
     return { problems: mistakes.problems };
   }
-  const document = checkShape(DOCUMENT, value, mistakes);
+  const document = checkShape(DOCUMENT, value, mistakes, [], memory);
   if (document === undefined) return { problems: mistakes.problems };
   // What is left after the shape was checked has no impossible values, but may miss what was refused.
-  crossChecks(document as MeshDocument, mistakes);
+  crossChecks(document as MeshDocument, mistakes, memory);
   const problems = inReadingOrder(mistakes.problems);
   // A warning drawn from what is left of a document with errors may be wrong.
   return mistakes.hasErrors

@@ -6,10 +6,10 @@ import type { Path } from "./places.ts";
 import { retryBudget, retryConfig, timeoutPolicy } from "./translate-policy.ts";
 
 /** What retry and timeout say together, wherever each was written: for the defaults, the named policies, services and their routes. */
-export function crossCheckRetry(document: MeshDocument, mistakes: Mistakes): void {
+export function crossCheckRetry(document: MeshDocument, services: ReadonlyMap<string, ServiceDocument>, mistakes: Mistakes): void {
   checkTogether(written(document.defaults, ["defaults"]), mistakes);
   for (const [name, policy] of Object.entries(document.policies ?? {})) checkTogether(written(policy, ["policies", name]), mistakes);
-  for (const [name, service] of Object.entries(document.services ?? {})) {
+  for (const [name, service] of services) {
     const path = ["services", name];
     const inherited = servicePolicies(document, name, service);
     checkTogether(inherited, mistakes);

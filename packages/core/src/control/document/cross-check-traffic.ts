@@ -6,8 +6,8 @@ import { checkTarget, suggestion } from "./targets.ts";
 import { mirrorsOf } from "./translate-traffic.ts";
 
 /** Faults, mirrors and fallbacks wherever they are in force, and names of policies that are used. */
-export function crossCheckTraffic(document: MeshDocument, mistakes: Mistakes): void {
-  for (const [name, service] of Object.entries(document.services ?? {})) {
+export function crossCheckTraffic(document: MeshDocument, services: ReadonlyMap<string, ServiceDocument>, mistakes: Mistakes): void {
+  for (const [name, service] of services) {
     const path = ["services", name];
     checkUse(document, service.use, [...path, "use"], mistakes);
     const inherited = servicePolicies(document, name, service);
@@ -29,9 +29,10 @@ export function crossCheckTraffic(document: MeshDocument, mistakes: Mistakes): v
 }
 
 function checkUse(document: MeshDocument, use: ServiceDocument["use"], path: Path, mistakes: Mistakes): void {
-  const known = Object.keys(document.policies ?? {});
+  const policies = document.policies ?? {};
   for (const [index, name] of asList(use).entries()) {
-    if (known.includes(name)) continue;
+    if (Object.hasOwn(policies, name)) continue;
+    const known = Object.keys(policies);
     mistakes.add(Array.isArray(use) ? [...path, index] : path, `no policy is called "${name}"${suggestion(mistakes, name, known)}`);
   }
 }

@@ -1,5 +1,6 @@
 import { formatDuration } from "../../duration.ts";
 import type { BreakerDocument, EndpointDocument, MeshDocument, OutlierDocument, ServiceDocument } from "../../gen/document.ts";
+import type { CheckMemory } from "./check-memory.ts";
 import { crossCheckRetry } from "./cross-check-retry.ts";
 import { crossCheckRoutes } from "./cross-check-routes.ts";
 import { crossCheckTraffic } from "./cross-check-traffic.ts";
@@ -13,9 +14,10 @@ import { outlierConfig } from "./translate-policy.ts";
  * Rules that concern more than one key. The document has passed the check of its shape, but where that found mistakes
  * the refused values are missing here: required keys may be absent, and nothing may be concluded from that.
  */
-export function crossCheck(document: MeshDocument, mistakes: Mistakes): void {
-  const services = new Map(Object.entries(document.services ?? {}));
-  checkHostClaims(services, mistakes);
+export function crossCheck(document: MeshDocument, mistakes: Mistakes, memory?: CheckMemory): void {
+  const all = new Map(Object.entries(document.services ?? {}));
+  checkHostClaims(all, mistakes);
+  const services = memory?.uncrossed(document, all) ?? all;
   for (const [name, service] of services) {
     const path = ["services", name];
     checkEndpoints(service, path, mistakes);
@@ -27,8 +29,9 @@ export function crossCheck(document: MeshDocument, mistakes: Mistakes): void {
   for (const [name, resource] of Object.entries(document.resources ?? {})) checkProtections(resource, ["resources", name], mistakes);
   checkProtections(document.defaults ?? {}, ["defaults"], mistakes);
   for (const [name, policy] of Object.entries(document.policies ?? {})) checkProtections(policy, ["policies", name], mistakes);
-  crossCheckRetry(document, mistakes);
-  crossCheckTraffic(document, mistakes);
+  crossCheckRetry(document, services, mistakes);
+  crossCheckTraffic(document, services, mistakes);
+  memory?.keepCrossed(document, all, mistakes);
 }
 
 function checkHostClaims(services: ReadonlyMap<string, ServiceDocument>, mistakes: Mistakes): void {

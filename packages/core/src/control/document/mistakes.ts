@@ -14,6 +14,8 @@ export class Mistakes {
   readonly #places: Places;
   /** What is inherited is checked wherever it is in force, and reported once. */
   readonly #reported = new Set<string>();
+  readonly #services = new Set<string>();
+  #isElsewhere = false;
   #errors = 0;
   #suggestions = 0;
 
@@ -23,6 +25,15 @@ export class Mistakes {
 
   get hasErrors(): boolean {
     return this.#errors > 0;
+  }
+
+  get errors(): number {
+    return this.#errors;
+  }
+
+  /** Whether anything found may have to do with this service. */
+  concerns(service: string): boolean {
+    return this.#isElsewhere || this.#services.has(service);
   }
 
   /** The known word that was probably meant, if there is one and suggestions have not become too many. */
@@ -48,6 +59,9 @@ export class Mistakes {
   }
 
   #push(path: Path, message: string, of: "key" | "value", severity: Problem["severity"]): void {
+    const [section, name] = path;
+    if (section === "services" && typeof name === "string") this.#services.add(name);
+    else this.#isElsewhere = true;
     if (this.problems.length >= MOST_PROBLEMS) return;
     const where = this.#places.where(path, of);
     const at = formatPath(path);

@@ -17,14 +17,13 @@ export interface BoundedTokens {
 }
 
 /** What `Parser.parse` gives of a text, in a bounded depth. */
-export function boundedTokens(yaml: typeof Yaml, text: string, lines: Yaml.LineCounter): BoundedTokens {
+export function boundedTokens(yaml: typeof Yaml, text: string): BoundedTokens {
   let tooDeepAt: number | undefined;
   function* read(): Generator<Yaml.CST.Token> {
-    const parser = new yaml.Parser(lines.addNewLine);
+    const parser = new yaml.Parser();
     const nesting = new Nesting();
     let offset = 0;
     let isScalar = false;
-    lines.addNewLine(0);
     for (const lexeme of new yaml.Lexer().lex(text)) {
       const type: TokenType = isScalar ? null : yaml.CST.tokenType(lexeme);
       // Marks of the lexer do not stand in the text; this one says that what comes next is a scalar.

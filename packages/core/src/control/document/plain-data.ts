@@ -1,21 +1,14 @@
 import type * as Yaml from "yaml";
-
-/** Offsets into the text. */
-export interface Place {
-  readonly key: number;
-  readonly value: number;
-}
-
-export interface Positions {
-  readonly root: Place;
-  /** For every mapping and list of the data: where each of its entries stands. */
-  readonly entries: WeakMap<object, ReadonlyMap<string | number, Place>>;
-}
+import { type Place, PlaceTree } from "./place-tree.ts";
 
 export interface PlainData {
   readonly value: unknown;
-  readonly positions: Positions;
+  readonly place: Place;
+  /** Where everything in it stands; null for a scalar. */
+  readonly tree: PlaceTree | null;
   readonly mistakes: readonly { readonly offset: number; readonly message: string }[];
+  /** It has an anchor or an alias. */
+  readonly hasAnchors: boolean;
 }
 
 /** What aliases may repeat, in nodes, over a whole document: enough for any honest use, far from what fills a memory. */
@@ -27,13 +20,21 @@ const MAX_DEPTH = 100;
 /** Turns a syntax tree into data, remembering where everything was written. Aliases are expanded within a bound. */
 export function plainData(yaml: typeof Yaml, root: Yaml.ParsedNode): PlainData {
   const reader = new Reader(yaml);
-  const value = reader.read(root);
+  const { value, tree } = reader.read(root);
   const offset = root.range[0];
-  return { value, positions: { root: { key: offset, value: offset }, entries: reader.entries }, mistakes: reader.mistakes };
+  return { value, place: { key: offset, value: offset }, tree, mistakes: reader.mistakes, hasAnchors: reader.hasAnchors };
 }
 
+interface Read {
+  readonly value: unknown;
+  readonly tree: PlaceTree | null;
+}
+
+const NOTHING: Read = { value: null, tree: null };
+const UNKNOWN: Read = { value: undefined, tree: null };
+
 class Reader {
-  readonly entries = new WeakMap<object, ReadonlyMap<string | number, Place>>();
+  hasAnchors = false;
   readonly mistakes: { offset: number; message: string }[] = [];
   readonly #yaml: typeof Yaml;
   /** The latest node of each anchor so far: an alias means the last one before it. */
@@ -48,79 +49,87 @@ class Reader {
     this.#yaml = yaml;
   }
 
-  read(node: unknown): unknown {
+  read(node: unknown): Read {
     const { isAlias, isMap, isSeq, isScalar } = this.#yaml;
     if (isAlias(node)) return this.#readAlias(node);
     if (this.#expanding.size > 0) this.#repeated++;
-    if (this.#repeated > MOST_REPEATED_NODES) return null;
-    if ((isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined && this.#expanding.size === 0)
+    if (this.#repeated > MOST_REPEATED_NODES) return NOTHING;
+    if ((isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined && this.#expanding.size === 0) {
+      this.hasAnchors = true;
       this.#anchors.set(node.anchor, node);
+    }
     if (isMap(node) || isSeq(node)) return this.#readContainer(node);
-    return isScalar(node) ? node.value : null;
+    return isScalar(node) ? { value: node.value, tree: null } : NOTHING;
   }
 
-  #readContainer(node: Yaml.YAMLMap | Yaml.YAMLSeq): object | null {
+  #readContainer(node: Yaml.YAMLMap | Yaml.YAMLSeq): Read {
     if (this.#depth === MAX_DEPTH) {
       this.#mistake(offsetOf(node) ?? 0, `found a value nested deeper than ${MAX_DEPTH} levels`);
-      return null;
+      return NOTHING;
     }
     this.#depth++;
-    const data = this.#yaml.isMap(node) ? this.#readMap(node) : this.#readList(node);
+    const read = this.#yaml.isMap(node) ? this.#readMap(node) : this.#readList(node);
     this.#depth--;
-    return data;
+    return read;
   }
 
-  #readMap(node: Yaml.YAMLMap): object {
+  #readMap(node: Yaml.YAMLMap): Read {
     const data: Record<string, unknown> = Object.create(null);
-    const places = new Map<string | number, Place>();
+    const names: string[] = [];
+    const offsets: number[] = [];
+    const below: (PlaceTree | null)[] = [];
     for (const pair of node.items) {
       const offset = offsetOf(pair.key) ?? offsetOf(node) ?? 0;
-      const key = this.read(pair.key);
+      const key = this.read(pair.key).value;
       if (typeof key === "object" && key !== null) {
         this.#mistake(offset, "found a key that is a list or a mapping, expected a string");
         continue;
       }
       const name = String(key ?? "");
-      const first = places.get(name);
-      if (first) this.#mistake(offset, `found the key ${JSON.stringify(name)} twice in one mapping`);
-      places.set(name, { key: offset, value: offsetOf(pair.value) ?? offset });
-      data[name] = this.read(pair.value);
+      if (Object.hasOwn(data, name)) this.#mistake(offset, `found the key ${JSON.stringify(name)} twice in one mapping`);
+      const { value, tree } = this.read(pair.value);
+      names.push(name);
+      offsets.push(offset, offsetOf(pair.value) ?? offset);
+      below.push(tree);
+      data[name] = value;
     }
-    this.entries.set(data, places);
-    return data;
+    return { value: data, tree: new PlaceTree(names, offsets, below) };
   }
 
-  #readList(node: Yaml.YAMLSeq): object {
-    const places = new Map<string | number, Place>();
-    const data = node.items.map((item, index) => {
+  #readList(node: Yaml.YAMLSeq): Read {
+    const offsets: number[] = [];
+    const below: (PlaceTree | null)[] = [];
+    const data = node.items.map((item) => {
       const offset = offsetOf(item) ?? offsetOf(node) ?? 0;
-      places.set(index, { key: offset, value: offset });
-      return this.read(item);
+      const { value, tree } = this.read(item);
+      offsets.push(offset, offset);
+      below.push(tree);
+      return value;
     });
-    this.entries.set(data, places);
-    return data;
+    return { value: data, tree: new PlaceTree(null, offsets, below) };
   }
 
-  #readAlias(alias: Yaml.Alias): unknown {
+  #readAlias(alias: Yaml.Alias): Read {
+    this.hasAnchors = true;
     const target = this.#targets.get(alias) ?? this.#anchors.get(alias.source);
     const offset = offsetOf(alias) ?? 0;
     if (target === undefined) {
       this.#mistake(offset, `found the alias *${alias.source}, but no anchor of this name before it`);
-      return undefined;
+      return UNKNOWN;
     }
     this.#targets.set(alias, target);
     if (this.#expanding.has(target) || this.#isOpen(target, alias)) {
       this.#mistake(offset, `found the alias *${alias.source} inside of what it stands for`);
-      return undefined;
+      return UNKNOWN;
     }
     this.#expanding.add(target);
-    const value = this.read(target);
+    const read = this.read(target);
     this.#expanding.delete(target);
     if (this.#repeated > MOST_REPEATED_NODES && !this.#isExhausted) {
       this.#isExhausted = true;
       this.#mistake(offset, `found aliases that repeat more than ${MOST_REPEATED_NODES} values`);
     }
-    return value;
+    return read;
   }
 
   /** An alias within the range of its target is still being read as a part of it. */

@@ -3,6 +3,7 @@ import type { Backend } from "../../model/backend.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS } from "../../model/defaults.ts";
 import type { Endpoint, EndpointSet } from "../../model/endpoint-set.ts";
 import type { InboundPolicy } from "../../model/inbound-policy.ts";
+import type { LayerReference } from "../../model/layer-reference.ts";
 import type { MeshSnapshot } from "../../model/snapshot.ts";
 import type { VirtualHost } from "../../model/virtual-host.ts";
 import { BACKEND_POLICIES, type Inherited, originsOf, routePolicies, servicePolicies } from "./inherit.ts";
@@ -12,28 +13,27 @@ import { breakerConfig, limitsConfig, milliseconds, outlierConfig, retryBudget }
 import { layerReferences, translateResources } from "./translate-resource.ts";
 import { defaultRoute, translateRoute } from "./translate-route.ts";
 import { emptyWaitMs, failureConfig } from "./translate-traffic.ts";
+import { type ServiceParts, TranslationMemory } from "./translation-memory.ts";
 
 /** From a checked document to the model: each service is one virtual host, one backend, one more per subset, one endpoint set and one inbound policy. */
-export function translateDocument(document: MeshDocument, places: Places = codePlaces("document")): MeshSnapshot {
+export function translateDocument(
+  document: MeshDocument,
+  places: Places = codePlaces("document"),
+  memory: TranslationMemory = new TranslationMemory(),
+): MeshSnapshot {
   const virtualHosts: VirtualHost[] = [];
   const backends = new Map<string, Backend>();
   const endpointSets = new Map<string, EndpointSet>();
   const inboundPolicies = new Map<string, InboundPolicy>();
-  const trustHeaders = document.mesh?.trustHeaders ?? false;
+  memory.begin(document, places);
   for (const [name, service] of Object.entries(document.services ?? {})) {
-    const at = (...steps: Path): string => places.origin(["services", name, ...steps]);
-    const inherited = servicePolicies(document, name, service);
-    virtualHosts.push(virtualHost(name, service, { document, inherited, places, at }));
-    for (const backend of backendsOf(name, service, { document, inherited, places, at })) backends.set(backend.name, backend);
-    endpointSets.set(name, endpointSet(name, service, at("endpoints")));
-    inboundPolicies.set(name, {
-      service: name,
-      mtls: service.inbound?.mtls ?? "disable",
-      trustHeaders,
-      layers: layerReferences(name, service, places).filter((layer) => layer.at === "inbound"),
-      origin: at(...(service.inbound ? ["inbound"] : [])),
-    });
+    const parts = memory.parts(service, places.origin(["services", name]), () => translateService(name, service, document, places));
+    virtualHosts.push(parts.virtualHost);
+    for (const backend of parts.backends) backends.set(backend.name, backend);
+    endpointSets.set(name, parts.endpointSet);
+    inboundPolicies.set(name, parts.inboundPolicy);
   }
+  memory.end();
   return {
     virtualHosts,
     backends,
@@ -45,6 +45,25 @@ export function translateDocument(document: MeshDocument, places: Places = codeP
   };
 }
 
+function translateService(name: string, service: ServiceDocument, document: MeshDocument, places: Places): ServiceParts {
+  const at = (...steps: Path): string => places.origin(["services", name, ...steps]);
+  const inherited = servicePolicies(document, name, service);
+  const surroundings = { document, inherited, places, at };
+  const layers = layerReferences(name, service, places);
+  return {
+    virtualHost: virtualHost(name, service, layers, surroundings),
+    backends: backendsOf(name, service, surroundings),
+    endpointSet: endpointSet(name, service, at("endpoints")),
+    inboundPolicy: {
+      service: name,
+      mtls: service.inbound?.mtls ?? "disable",
+      trustHeaders: document.mesh?.trustHeaders ?? false,
+      layers: layers.filter((layer) => layer.at === "inbound"),
+      origin: at(...(service.inbound ? ["inbound"] : [])),
+    },
+  };
+}
+
 /** What the parts of one service are translated with. */
 interface Surroundings {
   readonly document: MeshDocument;
@@ -53,7 +72,12 @@ interface Surroundings {
   at(...steps: Path): string;
 }
 
-function virtualHost(name: string, service: ServiceDocument, { document, inherited, places, at }: Surroundings): VirtualHost {
+function virtualHost(
+  name: string,
+  service: ServiceDocument,
+  layers: readonly LayerReference[],
+  { document, inherited, places, at }: Surroundings,
+): VirtualHost {
   const routes = service.routes ?? [];
   return {
     name,
@@ -65,7 +89,7 @@ function virtualHost(name: string, service: ServiceDocument, { document, inherit
             const own = routePolicies(document, inherited, route, ["services", name, "routes", index]);
             return translateRoute(name, route, index, own, at("routes", index), places);
           }),
-    layers: layerReferences(name, service, places).filter((layer) => layer.at !== "inbound"),
+    layers: layers.filter((layer) => layer.at !== "inbound"),
     origin: at(),
   };
 }
