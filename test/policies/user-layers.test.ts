@@ -241,6 +241,34 @@ test("what a layer at attempt waits for is not the endpoint's time", async () =>
   expect(t.mesh.report(reply)?.attempts).toMatchObject([{ outcome: "200", ms: 0 }]);
 });
 
+test("what a layer at request waits for is part of the total, to the millisecond", async () => {
+  const layer: Layer = (next) => async (request) => await waited(t).then(() => next(request));
+  await using t = meshWith({ layers: [{ at: "request", layer }] }, { timeout: "120ms" });
+  t.endpoint(ONE).hang();
+  t.endpoint(OTHER).hang();
+  const failure = t.request("http://reviews/api").catch((error: unknown) => error as MeshError);
+  await t.advance("119ms");
+  expect(t.mesh.inspect().backends[0]?.inFlight).toBe(1);
+  await t.advance("1ms");
+  expect(t.mesh.inspect().backends[0]?.inFlight).toBe(0);
+  expect(await failure).toMatchObject({ code: "deadline_exceeded" });
+});
+
+test("a try is told what is left once a fault and the layers at request have had their time", async () => {
+  const layer: Layer = (next) => async (request) => await waited(t).then(() => next(request));
+  const route = { fault: { delay: { percent: 100, duration: "30ms" } }, timeout: "1s", to: [{ service: "reviews" }] };
+  await using t = meshWith({ layers: [{ at: "request", layer }] }, { routes: [route] });
+  const seen: unknown[] = [];
+  for (const endpoint of [ONE, OTHER]) {
+    t.endpoint(endpoint).respond(({ headers }) => {
+      seen.push(headers["x-envoy-expected-rq-timeout-ms"]);
+      return { status: 200 };
+    });
+  }
+  await call(t);
+  expect(seen).toEqual(["920"]);
+});
+
 function waited(t: TestMesh): Promise<void> {
   return new Promise((resolve) => t.clock.setTimer(50, resolve));
 }

@@ -54,6 +54,8 @@ export interface OutboundDependencies {
 interface HostDependencies extends OutboundDependencies {
   /** Layers of the application's own around each try. */
   readonly tryLayers: readonly Layer[];
+  /** Nothing above the route can wait: one look at the clock does from there to the first thing that can. */
+  readonly isRoutedAtOnce: boolean;
 }
 
 export interface UnclaimedDependencies {
@@ -86,7 +88,9 @@ export function unclaimedStack(send: Handler, dependencies: UnclaimedDependencie
 /** The way of every request out of the process. Nothing is put together anywhere else. */
 export function compileVirtualHost(virtualHost: VirtualHost, dependencies: OutboundDependencies): CompiledVirtualHost {
   const { extensions } = dependencies;
-  const hostDependencies = { ...dependencies, tryLayers: extensions.layers("attempt", virtualHost.layers) };
+  const requestLayers = extensions.layers("request", virtualHost.layers);
+  const tryLayers = extensions.layers("attempt", virtualHost.layers);
+  const hostDependencies = { ...dependencies, tryLayers, isRoutedAtOnce: requestLayers.length === 0 };
   const table = routeTable(virtualHost.routes.map((route) => compileRoute(route, hostDependencies)));
   const handler = compose(
     [
@@ -96,7 +100,7 @@ export function compileVirtualHost(virtualHost: VirtualHost, dependencies: Outbo
       dependencies.accessLog,
       dependencies.metrics,
       // The application's own: beneath what logs and counts, so that what they refuse is seen; above the route, which they may change.
-      ...extensions.layers("request", virtualHost.layers),
+      ...requestLayers,
     ],
     router(virtualHost.name, table),
   );
@@ -113,6 +117,7 @@ function routeHandler(route: Route, dependencies: HostDependencies): Handler {
   if (action.kind === "redirect") return redirect(route, action);
   if (action.kind === "respond") return respond(route, action);
   let carried: Handler | null = null;
+  const isTriedAtOnce = dependencies.isRoutedAtOnce && route.fault === null && route.mirrors.length === 0;
   const whole = compose(
     [
       origin(route),
@@ -123,7 +128,7 @@ function routeHandler(route: Route, dependencies: HostDependencies): Handler {
         ? null
         : fallback(route.fallback.on, fallbackAnswer(route, route.fallback, dependencies), dependencies.deadlines),
       // Above everything that can wait, so that the total covers all of it.
-      deadline(route.timeout, dependencies),
+      deadline(route.timeout, dependencies, dependencies.isRoutedAtOnce),
       // Beneath the deadline, which a delay uses up as a slow server would; above all that would hold it against an endpoint.
       route.fault === null ? null : fault(route.fault, dependencies),
       // Above the split, so that every backend of the route, and its mirrors, see the same request.
@@ -133,7 +138,7 @@ function routeHandler(route: Route, dependencies: HostDependencies): Handler {
     ],
     // Above limits and attempts, so that a retry stays in the share it was given.
     split(
-      action.to.map((to) => ({ weight: to.weight, handler: backendHandler(route.retry, to, dependencies) })),
+      action.to.map((to) => ({ weight: to.weight, handler: backendHandler(route.retry, to, dependencies, isTriedAtOnce) })),
       dependencies.random,
     ),
   );
@@ -163,7 +168,12 @@ function toldTo(route: Route): Layer {
   };
 }
 
-function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, dependencies: HostDependencies): Handler {
+function backendHandler(
+  retry: RetryConfig | "off" | null,
+  to: WeightedBackend,
+  dependencies: HostDependencies,
+  isTriedAtOnce = false,
+): Handler {
   const state = dependencies.backendState(to.backend);
   const { backend } = state;
   const { extensions } = dependencies;
@@ -183,7 +193,7 @@ function backendHandler(retry: RetryConfig | "off" | null, to: WeightedBackend, 
       maxRequests === null || own?.limits ? null : concurrencyLimit(maxRequests, backend.name, state.inFlight),
       // Around the tries, as the application would put it around a call.
       given === undefined ? null : givenLayer(backend.namedPolicy ?? "", given, retry, dependencies),
-      attempts(tries, state.retryBudget, dependencies),
+      attempts(tries, state.retryBudget, dependencies, isTriedAtOnce && given === undefined),
       // Each attempt from here on. Before whatever judges it: what counts as its failure.
       isDefaultFailure(backend.failure) ? null : failsBy(backend.failure),
       // The breaker first: a refused try is no span and takes no endpoint.

@@ -41,11 +41,17 @@ interface Try extends MeshRequest {
  * The one driver of tries. After each try it asks the retry policy; budget, backoff, replay and the record of attempts are its own.
  * The commit point is the response head: what is returned from here is never tried again.
  * `off`: one try, and not even transparent retries. `given`: one try as well; what repeats it stands above, and is not ours.
+ * `atOnce`: nothing above can wait, so that the time at which the request began is now.
  */
-export function attempts(config: RetryConfig | "off" | "given" | null, budget: RetryBudget, dependencies: AttemptsDependencies): Layer {
+export function attempts(
+  config: RetryConfig | "off" | "given" | null,
+  budget: RetryBudget,
+  dependencies: AttemptsDependencies,
+  atOnce = false,
+): Layer {
   const { clock, deadlines } = dependencies;
   return (next) => (request) => {
-    const now = clock.now();
+    const now = atOnce ? request.context.startedAt : clock.now();
     budget.deposit(now);
     if (config === "off" || config === "given" || request.context.options.retry === false) {
       return onlyTry(next, beginTry(request, request.body, now, deadlines), config === "given");

@@ -19,10 +19,11 @@ interface Time {
  * It ends with the head of a stream (an event stream, an upgrade), unless the route's own total says that it holds for those too.
  * A number is a total that spares streams. Always in the stack, because a deadline can be inherited; costs one comparison without one.
  * Everything beneath stops promptly when `request.cancel` is cancelled.
+ * `atOnce`: nothing above can wait, so that the time at which the request began is now.
  */
-export function deadline(timeout: TimeoutPolicy | number | null, time: Time): Layer {
+export function deadline(timeout: TimeoutPolicy | number | null, time: Time, atOnce = false): Layer {
   const policy = typeof timeout === "number" ? { totalMs: timeout, headMs: null, idleMs: null, sparesStreams: true } : timeout;
-  const total = totalDeadline(policy?.totalMs ?? null, policy?.sparesStreams === false, time);
+  const total = totalDeadline(policy?.totalMs ?? null, policy?.sparesStreams === false, time, atOnce);
   const head = policy === null || policy.headMs === null ? null : headDeadline(policy.headMs, time);
   const idle = policy === null || policy.idleMs === null ? null : idleDeadline(policy.idleMs, time);
   if (head === null && idle === null) return total;
@@ -31,13 +32,13 @@ export function deadline(timeout: TimeoutPolicy | number | null, time: Time): La
 
 const same: Layer = (next) => next;
 
-function totalDeadline(totalMs: number | null, holdsForStreams: boolean, time: Time): Layer {
+function totalDeadline(totalMs: number | null, holdsForStreams: boolean, time: Time, atOnce: boolean): Layer {
   const { clock, deadlines } = time;
   return (next) => (request) => {
     const { context } = request;
     if (totalMs !== null) context.deadlineAt = Math.min(context.deadlineAt, context.startedAt + totalMs);
     if (context.deadlineAt === Number.POSITIVE_INFINITY) return next(request);
-    const now = clock.now();
+    const now = atOnce ? context.startedAt : clock.now();
     if (context.deadlineAt <= now) return Promise.reject(alreadyPast(request));
     const expire = (lateMs: number) => cut(request, exceeded(request, totalMs), lateMs, time);
     let pending = deadlines.add(context.deadlineAt - now, expire, now);
