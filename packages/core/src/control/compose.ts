@@ -59,27 +59,28 @@ export function compose(
   );
   const snapshots = said.flatMap((one, rank) => (one?.kind === "snapshot" ? [givenSnapshot(one.snapshot, rank)] : []));
   const hasDocuments = said.some((one) => one?.kind === "documents");
-  const merged = mergeDocuments(documents);
-  const checked = hasDocuments ? checkWhole(merged, documents, isAlone, memory) : null;
+  const merged = isAlone ? null : mergeDocuments(documents);
+  const checked = hasDocuments ? checkWhole(merged, documents, memory) : null;
   if (checked && !checked.snapshot) return { ...checked, parts: () => [] };
-  const ranked = checked?.snapshot ? [documentSnapshot(checked.snapshot, merged), ...snapshots] : snapshots;
+  const own = checked?.snapshot && (merged ? documentSnapshot(checked.snapshot, merged) : givenSnapshot(checked.snapshot, 0));
+  const ranked = own ? [own, ...snapshots] : snapshots;
   const snapshot = ranked.length === 1 ? (ranked[0] as RankedSnapshot).snapshot : mergeSnapshots(ranked);
   const refused = [...validateSnapshot(snapshot), ...check(snapshot)];
   if (refused.length > 0) return { snapshot: null, problems: refused, parts: () => [] };
-  return { snapshot, problems: checked?.problems ?? [], parts: (names) => listParts(merged, said, snapshot, names) };
+  return { snapshot, problems: checked?.problems ?? [], parts: (names) => listParts(mergeDocuments(documents), said, snapshot, names) };
 }
 
 function checkWhole(
-  merged: MergedDocument,
-  documents: readonly RankedDocument[],
-  isAlone: boolean,
+  merged: MergedDocument | null,
+  [first]: readonly RankedDocument[],
   { checks, translations }: ComposeMemory,
 ): { readonly snapshot: MeshSnapshot | null; readonly problems: readonly Problem[] } {
-  const [first] = documents;
+  if (merged) {
+    const { document, problems } = checkDocument(merged.document, merged.places, checks);
+    return { snapshot: document ? translateDocument(document, merged.places, translations) : null, problems };
+  }
   // It was checked as a whole when it was read.
-  if (isAlone && first) return { snapshot: translateDocument(first.written.document, first.written.places, translations), problems: [] };
-  const { document, problems } = checkDocument(merged.document, merged.places, checks);
-  return { snapshot: document ? translateDocument(document, merged.places, translations) : null, problems };
+  return { snapshot: first ? translateDocument(first.written.document, first.written.places, translations) : null, problems: [] };
 }
 
 const BACKEND_KEYS: ReadonlySet<string> = new Set([

@@ -19,9 +19,10 @@ export class PlaceTree {
   #indexes: ReadonlyMap<string, number> | undefined;
 
   constructor(names: readonly string[] | null, offsets: readonly number[], below: readonly (PlaceTree | null)[]) {
-    this.#names = names;
-    this.#offsets = offsets;
-    this.#below = below.some((tree) => tree !== null) ? below : null;
+    // Lists that grew have room to grow on: a copy has none.
+    this.#names = names?.slice() ?? null;
+    this.#offsets = offsets.slice();
+    this.#below = below.some((tree) => tree !== null) ? below.slice() : null;
   }
 
   /** Where a path ends; one into nothing, such as to a missing key, where its last existing part stands: null if it has none. */

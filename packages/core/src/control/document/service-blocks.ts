@@ -135,11 +135,11 @@ function finder({ start, end, indent }: SplitServices, around: Around, placed: R
     key: place.key >= from ? place.key + by : place.key,
     value: place.value >= from ? place.value + by : place.value,
   });
+  const outside = (path: Path): Place => moved(around.tree.find(path) ?? around.place, start, end - start);
   return (path) => {
-    const outside = moved(around.tree.find(path) ?? around.place, start, end - start);
-    if (path[0] !== "services") return outside;
+    if (path[0] !== "services") return outside(path);
     const inside = typeof path[1] === "string" ? placed.get(path[1]) : undefined;
-    if (!inside) return { key: outside.key, value: start + indent };
+    if (!inside) return { key: outside(path).key, value: start + indent };
     const { block } = inside;
     return moved(block.tree?.find(path.slice(2)) ?? block.place, 0, inside.start - block.offset);
   };
