@@ -6,15 +6,16 @@ import { afterWarmUp, type Trend, trendOf } from "./trend.ts";
 
 const SECONDS = Number(process.env.HEDDLE_SOAK_SECONDS ?? 45);
 
-/** What may be seen of growth in all of the time after the warm-up, beyond twice the error of the measure. */
+/** How far the trend may rise in all of the time after the warm-up. What the measure errs by is not taken off: noise excuses nothing. */
 const MAX_GROWTH: Readonly<Record<Measure, number>> = {
   // Less than a leak of 10 bytes a request; code that is still being compiled weighs some of it.
-  heap: 1_000_000,
+  heap: 1_300_000,
   // What the allocator keeps for later is its affair, in steps of megabytes.
   rss: 64_000_000,
-  timers: 10,
-  fileDescriptors: 10,
-  connections: 10,
+  // A restart takes a connection of each caller, which it opens elsewhere; each has its timer and its descriptor. An edit comes every 250 ms.
+  timers: 64,
+  fileDescriptors: 64,
+  connections: 64,
   inspected: 10,
 };
 
@@ -31,7 +32,7 @@ function growthOf(measure: Measure, samples: readonly LoadSample[]): Growth {
   const trend = trendOf(samples.map((sample) => ({ at: sample.atMs / 1_000, value: sample[measure] })));
   const seconds = ((samples.at(-1)?.atMs ?? 0) - (samples[0]?.atMs ?? 0)) / 1_000;
   const growth = trend.slope * seconds;
-  return { measure, ...trend, growth, isBounded: growth - 2 * trend.error * seconds <= MAX_GROWTH[measure] };
+  return { measure, ...trend, growth, isBounded: growth <= MAX_GROWTH[measure] };
 }
 
 test(`${SECONDS} s of load at concurrency 64, with edits and killed endpoints, cost no GET and grow nothing`, {

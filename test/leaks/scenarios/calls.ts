@@ -74,6 +74,7 @@ function documentOf(address: string): object {
 function manyOf(mesh: JoinedMesh): Record<string, Call> {
   return {
     "mesh.request with one signal": (signal) => mesh.request("http://reviews/", { signal }).then((reply) => reply.text()),
+    "mesh.fetch with one signal": (signal) => mesh.fetch("http://reviews/", { signal }).then((response) => response.text()),
     "aborted calls": aborting((signal) => mesh.request("http://reviews/hang", { signal })),
     "refused calls": () => failing(mesh.request("http://gone/"), (error) => meshError(error)?.code === "connect_failed"),
   };
@@ -85,7 +86,6 @@ function fewOf(mesh: JoinedMesh): Record<string, Call> {
   const down = new Error("down");
   return {
     "a handle's get with one signal": (signal) => reviews.get("/", { signal }).text(),
-    "mesh.fetch with one signal": (signal) => mesh.fetch("http://reviews/", { signal }).then((response) => response.text()),
     "undici.request with one signal": (signal) => undici.request("http://reviews/", { dispatcher, signal }).then(({ body }) => body.text()),
     "protect with one signal": (signal) => mesh.protect("db", async () => "rows", { signal }),
     "calls past their deadline": () =>

@@ -1,10 +1,12 @@
-import { createMesh, staticSource } from "@heddle/core";
+import { createMesh, loadDocument, type MeshSnapshot, staticSource } from "@heddle/core";
 import { countingTransport } from "../counting-transport.ts";
 import { heapAfterGc } from "../heap.ts";
 import { scenario } from "../scenario.ts";
 
 export interface IdleEndpointsInput {
   readonly endpoints: number;
+  /** Listed in a document, or as a source that speaks the model has them. */
+  readonly from: "document" | "snapshot";
 }
 
 export interface IdleEndpointsResult {
@@ -20,15 +22,22 @@ function documentOf(count: number): object {
   return { apiVersion: "heddle/v1", services: { reviews: { endpoints } } };
 }
 
-await scenario(async ({ endpoints }: IdleEndpointsInput): Promise<IdleEndpointsResult> => {
+function snapshotOf(document: object): MeshSnapshot {
+  const { snapshot } = loadDocument(document, "leaks");
+  if (snapshot === null) throw new Error("the document has mistakes");
+  return snapshot;
+}
+
+await scenario(async ({ endpoints, from }: IdleEndpointsInput): Promise<IdleEndpointsResult> => {
   const transport = countingTransport();
-  const config = staticSource(documentOf(1));
+  const known = (count: number) => (from === "document" ? documentOf(count) : snapshotOf(documentOf(count)));
+  const config = staticSource(known(1));
   const mesh = createMesh({ config, transport });
   await mesh.ready();
   const ask = () => mesh.send({ method: "GET", scheme: "http", authority: "reviews", path: "/", headers: {}, body: null });
   await ask();
   const before = await heapAfterGc();
-  config.update(documentOf(endpoints));
+  config.update(known(endpoints));
   await ask();
   const after = await heapAfterGc();
   await mesh.close();
