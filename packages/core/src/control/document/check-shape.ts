@@ -95,7 +95,7 @@ function later(value: string, mistakes: Mistakes, path: Path): undefined {
 
 function refuse(kind: Kind, value: unknown, mistakes: Mistakes, path: Path, hint = ""): undefined {
   const words = kind.kind === "enum" ? kind.values.filter((word) => typeof word === "string") : kind.kind === "condition" ? kind.words : [];
-  const meant = typeof value === "string" ? mistakes.suggest(value, words) : undefined;
+  const meant = typeof value === "string" ? mistakes.suggest(value, () => words) : undefined;
   const suggestion = meant === undefined ? hint : `; did you mean "${meant}"?`;
   mistakes.add(path, `found ${describe(value)}, expected ${expectation(kind)}${suggestion}`);
   return undefined;
@@ -156,7 +156,7 @@ function unknownKey(kind: ObjectKind, name: string, mistakes: Mistakes, allMeant
   const place = kind.elsewhere && Object.hasOwn(kind.elsewhere, name) ? kind.elsewhere[name] : undefined;
   if (place !== undefined) return `"${name}" does not belong here: ${place}`;
   const known = Object.keys(kind.keys);
-  const meant = mistakes.suggest(name, [...known, ...(kind.later ?? [])]);
+  const meant = mistakes.suggest(name, () => [...known, ...(kind.later ?? [])]);
   if (meant !== undefined) allMeant.add(meant);
   const suggestion =
     meant === undefined ? "" : `; did you mean "${meant}"?${kind.later?.includes(meant) ? " (not built in this version)" : ""}`;

@@ -32,7 +32,7 @@ function checkUse(document: MeshDocument, use: ServiceDocument["use"], path: Pat
   const policies = document.policies ?? {};
   for (const [index, name] of asList(use).entries()) {
     if (Object.hasOwn(policies, name)) continue;
-    const known = Object.keys(policies);
+    const known = () => Object.keys(policies);
     mistakes.add(Array.isArray(use) ? [...path, index] : path, `no policy is called "${name}"${suggestion(mistakes, name, known)}`);
   }
 }

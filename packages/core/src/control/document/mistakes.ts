@@ -37,10 +37,10 @@ export class Mistakes {
   }
 
   /** The known word that was probably meant, if there is one and suggestions have not become too many. */
-  suggest(word: string, known: Iterable<string>): string | undefined {
+  suggest(word: string, known: () => Iterable<string>): string | undefined {
     if (this.#suggestions >= MOST_SUGGESTIONS) return undefined;
     this.#suggestions++;
-    return nearest(word, known) ?? undefined;
+    return nearest(word, known()) ?? undefined;
   }
 
   /** A mistake at this path. */

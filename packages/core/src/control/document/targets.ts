@@ -7,16 +7,16 @@ export function checkTarget(document: MeshDocument, name: string, subset: string
   const services = document.services ?? {};
   const service = Object.hasOwn(services, name) ? services[name] : undefined;
   if (!service) {
-    mistakes.add([...path, "service"], `no service is called "${name}"${suggestion(mistakes, name, Object.keys(services))}`);
+    mistakes.add([...path, "service"], `no service is called "${name}"${suggestion(mistakes, name, () => Object.keys(services))}`);
     return;
   }
   if (subset === undefined || Object.hasOwn(service.subsets ?? {}, subset)) return;
-  const known = Object.keys(service.subsets ?? {});
+  const known = () => Object.keys(service.subsets ?? {});
   mistakes.add([...path, "subset"], `the service "${name}" has no subset "${subset}"${suggestion(mistakes, subset, known)}`);
 }
 
 /** `; did you mean "x"?`, where there is something that may have been meant. */
-export function suggestion(mistakes: Mistakes, word: string, known: Iterable<string>): string {
+export function suggestion(mistakes: Mistakes, word: string, known: () => Iterable<string>): string {
   const meant = mistakes.suggest(word, known);
   return meant === undefined ? "" : `; did you mean "${meant}"?`;
 }
