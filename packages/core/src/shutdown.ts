@@ -10,18 +10,27 @@ export interface Closing {
   destroy(): void;
 }
 
+/** A block of the event loop is noticed by so much of the drain. */
+const STEP_MS = 50;
+
 /**
- * The way down, in order: callers are told, serving goes on for `drainMs`, then nothing new is accepted and what is in flight may
+ * The way down, in order: callers are told, serving goes on for `drainMs` (longer, at most twice as long, if the event loop was blocked
+ * meanwhile: who asked and got no answer yet was not told), then nothing new is accepted and what is in flight may
  * finish within `limitMs`, then it is cut. Servers first, then clients, because what is served may still call.
  */
 export async function shutDown(closings: readonly Closing[], drainMs: number, limitMs: number, clock: Clock): Promise<void> {
   for (const closing of closings) closing.drain();
-  if (drainMs > 0) await wait(clock, drainMs);
+  if (drainMs > 0) await serveOn(drainMs, clock);
   const endsAt = clock.now() + limitMs;
   for (const closing of closings) {
     await settledWithin(closing.close(), Math.max(0, endsAt - clock.now()), clock);
     closing.destroy();
   }
+}
+
+async function serveOn(drainMs: number, clock: Clock): Promise<void> {
+  const latestAt = clock.now() + 2 * drainMs;
+  for (let leftMs = drainMs; leftMs > 0 && clock.now() < latestAt; leftMs -= STEP_MS) await wait(clock, Math.min(leftMs, STEP_MS));
 }
 
 function wait(clock: Clock, delayMs: number): Promise<void> {
