@@ -3,10 +3,8 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { readmeTable } from "./readme-table.ts";
 import type { Row } from "./rows.ts";
+import { putSection } from "./section.ts";
 import { markdownTable } from "./table.ts";
-
-const BEGIN = "<!-- bench:begin -->";
-const END = "<!-- bench:end -->";
 
 /** The rows of a run, and what they were measured with. */
 export interface Report {
@@ -34,15 +32,7 @@ export function writeDocs(report: Report): void {
     { page: "README.md", text: readmeTable(report.rows) },
   ].map(({ page, text }) => {
     const file = new URL(`../${page}`, import.meta.url);
-    return { file, content: between(page, readFileSync(file, "utf8"), text) };
+    return { file, content: putSection(page, readFileSync(file, "utf8"), "bench", text) };
   });
   for (const { file, content } of pages) writeFileSync(file, content);
-}
-
-/** The page with `text` in the place of what stands between its markers. */
-export function between(page: string, content: string, text: string): string {
-  const begin = content.indexOf(BEGIN);
-  const end = content.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`${page} needs the markers ${BEGIN} and ${END}`);
-  return `${content.slice(0, begin + BEGIN.length)}\n${text}\n${content.slice(end)}`;
 }

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { type Checked, Contestant, type MeasuredSlot, type Surroundings } from "./contestant.ts";
 import { limitOf } from "./limits.ts";
+import { rotated } from "./rotated.ts";
 import { bootstrap, halfWidth } from "./statistics.ts";
 import type { Comparison } from "./suites.ts";
 
@@ -62,14 +63,10 @@ async function runRounds(contestants: readonly Contestant[], comparison: Compari
   return rounds;
 }
 
-/** A B C, then B C A, then C A B: no variant always follows the same other one, or always comes first. */
 async function runRound(contestants: readonly Contestant[], comparison: Comparison, number: number): Promise<Round> {
   const order = { concurrency: comparison.concurrency, durationMs: comparison.slotMs };
   const round = new Map<string, MeasuredSlot>();
-  for (let step = 0; step < contestants.length; step++) {
-    const contestant = contestants[(number + step) % contestants.length] as Contestant;
-    round.set(contestant.name, await contestant.slot(order));
-  }
+  for (const contestant of rotated(contestants, number)) round.set(contestant.name, await contestant.slot(order));
   return round;
 }
 

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { namedSuites } from "./named-suites.ts";
 import { SUITE_NAMES, type SuiteName } from "./suites.ts";
 
 export interface BenchOptions {
@@ -47,15 +48,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   return {
     json: values.json ?? null,
     md: values.md,
-    suites: values.only === undefined ? SUITE_NAMES : values.only.split(",").map(suiteNamed),
+    suites: namedSuites(values.only, SUITE_NAMES),
     quick: values.quick,
     seconds,
     writeDocs: values["write-docs"],
   };
-}
-
-function suiteNamed(name: string): SuiteName {
-  const suite = SUITE_NAMES.find((known) => known === name.trim());
-  if (!suite) throw new TypeError(`--only: there is no suite ${JSON.stringify(name)}, only ${SUITE_NAMES.join(", ")}`);
-  return suite;
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { between } from "./docs.ts";
 import { readmeTable } from "./readme-table.ts";
 import type { Row } from "./rows.ts";
+import { putSection } from "./section.ts";
 import { COMPARISONS } from "./suites.ts";
 
 /** A row for everything that is measured, each with figures of its own. */
@@ -58,17 +58,6 @@ test("a figure that was not measured is missed, not left blank", () => {
   expect(() => readmeTable(withoutEnvoys)).toThrow(/README\.md needs the .* of sidecar: undici Pool\.request, two Envoys, plaintext/);
 });
 
-test("a table takes the place of what stood between the markers, and of nothing else", () => {
-  const page = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n";
-  const written = between("page", page, "new");
-  expect(written).toBe("before\n<!-- bench:begin -->\nnew\n<!-- bench:end -->\nafter\n");
-  expect(between("page", written, "new")).toBe(written);
-});
-
-test("a page without markers is refused by its name", () => {
-  expect(() => between("page", "before\nafter\n", "new")).toThrow(/page needs the markers/);
-});
-
 test.each(["README.md", "docs/performance.md"])("%s has the place for the figures", (page) => {
-  expect(() => between(page, readFileSync(new URL(`../${page}`, import.meta.url), "utf8"), "")).not.toThrow();
+  expect(() => putSection(page, readFileSync(new URL(`../${page}`, import.meta.url), "utf8"), "bench", "")).not.toThrow();
 });

@@ -1,3 +1,4 @@
+import { inColumns } from "./columns.ts";
 import type { Row } from "./rows.ts";
 
 const TITLES = [
@@ -38,16 +39,7 @@ function hasSidecars({ value, totalValue }: Row): boolean {
 
 /** For people at a terminal. */
 export function textTable(rows: readonly Row[]): string {
-  const lines = [TITLES, ...rows.map(cells)];
-  const widths = TITLES.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return inColumns([TITLES, ...rows.map(cells)]);
 }
 
 export function markdownTable(rows: readonly Row[]): string {

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { putSection } from "../section.ts";
 import { type PlotData, plotDataOf, plotDataText } from "./plot-data.ts";
 import { DRAWINGS, drawPlot } from "./plots.ts";
 import type { ScaleRow } from "./rows.ts";
@@ -7,16 +8,6 @@ import { markdownTable } from "./table.ts";
 
 const PAGE = new URL("../../docs/performance.md", import.meta.url);
 export const PLOTS: URL = new URL("../../docs/plots/", import.meta.url);
-
-/** The page with the text between the markers of that name. Throws if they are not there. */
-export function putSection(page: string, name: string, text: string): string {
-  const begin = `<!-- ${name}:begin -->`;
-  const end = `<!-- ${name}:end -->`;
-  const from = page.indexOf(begin);
-  const to = page.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`docs/performance.md needs the markers ${begin} and ${end}`);
-  return `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`;
-}
 
 /** The figures of a run as the page has them, by section. */
 export function sectionsOf(rows: readonly ScaleRow[]): ReadonlyMap<string, string> {
@@ -39,7 +30,7 @@ export function writeDocs(rows: readonly ScaleRow[]): void {
   mkdirSync(PLOTS, { recursive: true });
   for (const plot of plotDataOf(rows)) writePlot(plot);
   let page = readFileSync(PAGE, "utf8");
-  for (const [name, text] of sectionsOf(rows)) page = putSection(page, name, text);
+  for (const [name, text] of sectionsOf(rows)) page = putSection("docs/performance.md", page, name, text);
   writeFileSync(PAGE, page);
 }
 

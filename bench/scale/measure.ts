@@ -1,3 +1,4 @@
+import { rotated } from "../rotated.ts";
 import type { Experiment, Plan } from "./experiment.ts";
 import type { Readings } from "./probe.ts";
 import { Subject } from "./subject.ts";
@@ -37,10 +38,4 @@ export async function measureGroup(group: readonly Experiment[], addresses: read
     }
   }
   return group.map((experiment) => ({ experiment, rounds: rounds.get(experiment) ?? [] }));
-}
-
-/** A B C, then B C A, then C A B: nothing always follows the same other one, or always comes first. */
-function rotated<Value>(values: readonly Value[], by: number): readonly Value[] {
-  const start = by % values.length;
-  return [...values.slice(start), ...values.slice(0, start)];
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { namedSuites } from "../named-suites.ts";
 import { SCALE_SUITES, type ScaleSuite } from "./experiment.ts";
 
 export interface ScaleOptions {
@@ -32,15 +33,9 @@ export function parseOptions(args: readonly string[]): ScaleOptions {
     throw new TypeError("--write-docs replaces all figures of the page: it takes neither --quick nor --only");
   }
   return {
-    suites: values.only === undefined ? SCALE_SUITES : values.only.split(",").map(suiteNamed),
+    suites: namedSuites(values.only, SCALE_SUITES),
     quick: values.quick,
     json: values.json ?? null,
     writeDocs: values["write-docs"],
   };
-}
-
-function suiteNamed(name: string): ScaleSuite {
-  const suite = SCALE_SUITES.find((known) => known === name.trim());
-  if (!suite) throw new TypeError(`--only: there is no suite ${JSON.stringify(name)}, only ${SCALE_SUITES.join(", ")}`);
-  return suite;
 }

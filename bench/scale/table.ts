@@ -1,3 +1,4 @@
+import { inColumns } from "../columns.ts";
 import type { ScaleRow } from "./rows.ts";
 
 const TITLES = ["what", "median", "95 % interval", "unit", "limit (goal)", "verdict"];
@@ -21,16 +22,7 @@ export function figure(value: number): string {
 
 /** For people at a terminal. */
 export function textTable(rows: readonly ScaleRow[]): string {
-  const lines = [["suite", ...TITLES], ...rows.map((row) => [row.suite, ...cells(row)])];
-  const widths = ["suite", ...TITLES].map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return inColumns([["suite", ...TITLES], ...rows.map((row) => [row.suite, ...cells(row)])]);
 }
 
 /** The columns of limits are left out where no row has one. */
