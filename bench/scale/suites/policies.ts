@@ -23,9 +23,9 @@ const STEPS: readonly Step[] = [
   { name: "timeout of each try", service: { retry: { perTryTimeout: "2s" } } },
   { name: "breaker", service: { breaker: {} } },
   { name: "maxRequests", service: { limits: { maxRequests: 10_000 } } },
-  { name: "fault, in none", service: { fault: { abort: { percent: 0.0001, status: 503 } } } },
+  { name: "fault, in none", service: { fault: { abort: { percent: 0, status: 503 } } } },
   { name: "fallback", service: { fallback: { on: ["breaker-open", "no-endpoint"], respond: { status: 200, json: [] } } } },
-  { name: "mirror, of none", service: { mirror: { service: "service-0", percent: 0.0001 } } },
+  { name: "mirror, of none", service: { mirror: { service: "service-0", percent: 0 } } },
   { name: "rewrite", route: { rewrite: { prefix: "/v2" } } },
   {
     name: "headers, one set in each direction",
