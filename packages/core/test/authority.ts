@@ -27,6 +27,8 @@ export interface CertificateWish {
   readonly notAfterMs?: number;
   /** Signed by another key than the issuer's, under its name. */
   readonly signedBy?: KeyObject;
+  /** Of the signature. Default: sha256. */
+  readonly hash?: keyof typeof ECDSA_WITH;
   /** Extra extensions, encoded. */
   readonly extensions?: readonly Uint8Array[];
   readonly publicKey?: KeyObject;
@@ -44,7 +46,7 @@ export interface IssuedCertificate {
 /** The moment tests live in; certificates are valid an hour around it. */
 export const NOW: number = Date.UTC(2026, 0, 15, 12);
 export const HOUR = 3_600_000;
-const ECDSA_SHA256 = sequence(objectIdentifier("1.2.840.10045.4.3.2"));
+const ECDSA_WITH = { sha1: "1.2.840.10045.4.1", sha256: "1.2.840.10045.4.3.2", sha384: "1.2.840.10045.4.3.3" } as const;
 export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
@@ -66,18 +68,20 @@ export function leaf(issuer: IssuedCertificate, id: string, wish: CertificateWis
 export function issue(issuer: IssuedCertificate | null, wish: CertificateWish = {}): IssuedCertificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const name = nameOf(wish.subject ?? null);
+  const { hash = "sha256" } = wish;
+  const algorithm = sequence(objectIdentifier(ECDSA_WITH[hash]));
   const tbs = sequence(
     context(0, integer(2)),
     integer(wish.serial ?? serials++),
-    ECDSA_SHA256,
+    algorithm,
     issuer?.name ?? name,
     sequence(time(wish.notBeforeMs ?? NOW - HOUR), time(wish.notAfterMs ?? NOW + HOUR)),
     name,
     (wish.publicKey ?? publicKey).export({ format: "der", type: "spki" }),
     context(3, sequence(...extensionsOf(wish))),
   );
-  const signature = sign("sha256", tbs, wish.signedBy ?? issuer?.privateKey ?? privateKey);
-  const certificate = sequence(tbs, ECDSA_SHA256, der(0x03, Buffer.from([0]), signature));
+  const signature = sign(hash, tbs, wish.signedBy ?? issuer?.privateKey ?? privateKey);
+  const certificate = sequence(tbs, algorithm, der(0x03, Buffer.from([0]), signature));
   return {
     der: certificate,
     pem: pemOf("CERTIFICATE", certificate),

@@ -99,6 +99,12 @@ describe("who a peer is", () => {
     expect(verify([leaf(brief, ID), brief])).toMatchObject({ ok: true, peer: { notAfterMs: NOW + 5_000 } });
   });
 
+  test("may be signed with SHA-384, and under a root that signed itself with SHA-1, which nobody checks", () => {
+    expect(words(verify([leaf(shop, ID, { hash: "sha384" })]))).toBe(`accepted ${ID}`);
+    const old = root("old root", { hash: "sha1" });
+    expect(words(verify([leaf(old, ID)], { bundles: trustBundles([bundle("shop.example", old)]) }))).toBe(`accepted ${ID}`);
+  });
+
   test("may be a client too, if its certificate says so", () => {
     expect(words(verify([web, middle], { purpose: "client" }))).toBe(`accepted ${ID}`);
     const server = leaf(shop, ID, { extendedKeyUsage: [SERVER_AUTH] });
@@ -172,6 +178,12 @@ describe("a peer is refused", () => {
       "1.2.3.4",
     ],
     ["over too many intermediates", tooDeep(), "allows 0 intermediates below it, found 1"],
+    [
+      "signed with SHA-1",
+      [leaf(shop, ID, { hash: "sha1" })],
+      "with algorithm 1.2.840.10045.4.1, expected ECDSA or RSA with SHA-256 or better",
+    ],
+    ["over an intermediate signed with SHA-1", chainOf(intermediate(shop, "weak", { hash: "sha1" })), "with algorithm 1.2.840.10045.4.1"],
     ["with CA:TRUE", [leaf(shop, ID, { isAuthority: true })], "not_an_svid: "],
     ["with a second URI", [leaf(shop, ID, { uris: [ID, "spiffe://shop.example/admin"] })], "names 2 URIs"],
     ["with a DNS name that looks like an ID", [issue(shop, { dnsNames: [`x, URI:${ID}`, ID] })], "names no URI"],
