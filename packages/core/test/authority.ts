@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, type KeyPairKeyObjectResult, sign } from "node:crypto";
 import {
   bitString,
   boolean,
@@ -32,6 +32,8 @@ export interface CertificateWish {
   /** Extra extensions, encoded. */
   readonly extensions?: readonly Uint8Array[];
   readonly publicKey?: KeyObject;
+  /** Default: a new one on P-256. */
+  readonly keys?: KeyPairKeyObjectResult;
   readonly serial?: number;
 }
 
@@ -47,6 +49,7 @@ export interface IssuedCertificate {
 export const NOW: number = Date.UTC(2026, 0, 15, 12);
 export const HOUR = 3_600_000;
 const ECDSA_WITH = { sha1: "1.2.840.10045.4.1", sha256: "1.2.840.10045.4.3.2", sha384: "1.2.840.10045.4.3.3" } as const;
+const RSA_WITH_SHA256 = sequence(objectIdentifier("1.2.840.113549.1.1.11"), der(0x05));
 export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
@@ -66,10 +69,11 @@ export function leaf(issuer: IssuedCertificate, id: string, wish: CertificateWis
 
 /** Signs whatever is wished, valid or not. Without an issuer it signs itself. */
 export function issue(issuer: IssuedCertificate | null, wish: CertificateWish = {}): IssuedCertificate {
-  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { privateKey, publicKey } = wish.keys ?? generateKeyPairSync("ec", { namedCurve: "P-256" });
   const name = nameOf(wish.subject ?? null);
   const { hash = "sha256" } = wish;
-  const algorithm = sequence(objectIdentifier(ECDSA_WITH[hash]));
+  const signer = wish.signedBy ?? issuer?.privateKey ?? privateKey;
+  const algorithm = signer.asymmetricKeyType === "rsa" ? RSA_WITH_SHA256 : sequence(objectIdentifier(ECDSA_WITH[hash]));
   const tbs = sequence(
     context(0, integer(2)),
     integer(wish.serial ?? serials++),
@@ -80,7 +84,7 @@ export function issue(issuer: IssuedCertificate | null, wish: CertificateWish = 
     (wish.publicKey ?? publicKey).export({ format: "der", type: "spki" }),
     context(3, sequence(...extensionsOf(wish))),
   );
-  const signature = sign(hash, tbs, wish.signedBy ?? issuer?.privateKey ?? privateKey);
+  const signature = sign(hash, tbs, signer);
   const certificate = sequence(tbs, algorithm, der(0x03, Buffer.from([0]), signature));
   return {
     der: certificate,

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { generateKeyPairSync, type KeyPairKeyObjectResult, X509Certificate } from "node:crypto";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   type CertificateWish,
@@ -103,6 +103,17 @@ describe("who a peer is", () => {
     expect(words(verify([leaf(shop, ID, { hash: "sha384" })]))).toBe(`accepted ${ID}`);
     const old = root("old root", { hash: "sha1" });
     expect(words(verify([leaf(old, ID)], { bundles: trustBundles([bundle("shop.example", old)]) }))).toBe(`accepted ${ID}`);
+  });
+
+  test("may be signed by an RSA key of 2048 bits or a larger curve, and by no weaker one", () => {
+    const verdictOf = (keys: KeyPairKeyObjectResult) => {
+      const authority = root("strong or weak", { keys });
+      return words(verify([leaf(authority, ID)], { bundles: trustBundles([bundle("shop.example", authority)]) }));
+    };
+    expect(verdictOf(generateKeyPairSync("rsa", { modulusLength: 2048 }))).toBe(`accepted ${ID}`);
+    expect(verdictOf(generateKeyPairSync("ec", { namedCurve: "P-384" }))).toBe(`accepted ${ID}`);
+    expect(verdictOf(generateKeyPairSync("rsa", { modulusLength: 1024 }))).toContain("a key that is too weak");
+    expect(verdictOf(generateKeyPairSync("ec", { namedCurve: "secp224r1" }))).toContain("a key that is too weak");
   });
 
   test("may be a client too, if its certificate says so", () => {
