@@ -1,7 +1,7 @@
 import type { AuthorizationPolicy, AuthorizationRule } from "../model/authorization.ts";
 import { type Ask, allOf, anyOf, type CompiledGroup, compileGroup, identitiesIn } from "./condition.ts";
 import type { Identity, RequestFacts } from "./facts.ts";
-import { NO, type Ternary, YES } from "./ternary.ts";
+import { NO, type Ternary } from "./ternary.ts";
 
 export interface CompiledRule {
   /** Place among all rules of all policies in their order: the same until they change. For counters beside the rules. */
@@ -13,6 +13,10 @@ export interface CompiledRule {
   readonly from: readonly CompiledGroup[];
   readonly to: readonly CompiledGroup[];
   readonly when: CompiledGroup;
+  /** All that must hold whichever source and operation does, in one list. */
+  readonly required: CompiledGroup;
+  /** The sources and the operations where there are several: one of each must hold. */
+  readonly choices: readonly (readonly CompiledGroup[])[];
   /** That its conditions ask for. */
   readonly identities: readonly Identity[];
 }
@@ -22,22 +26,26 @@ export function compileRule(policy: AuthorizationPolicy, rule: AuthorizationRule
   const to = rule.to.map(compileGroup);
   const when = compileGroup(rule.when);
   const name = policy.rules.length === 1 ? policy.name : `${policy.name}/${rule.name}`;
-  return { index, policy, name, definition: rule, from, to, when, identities: identitiesIn([...from, ...to, when]) };
+  const parts = [from, to];
+  return {
+    index,
+    policy,
+    name,
+    definition: rule,
+    from,
+    to,
+    when,
+    required: [...parts.flatMap((groups) => (groups.length === 1 ? groups.flat() : [])), ...when],
+    choices: parts.filter((groups) => groups.length > 1),
+    identities: identitiesIn([...from, ...to, when]),
+  };
 }
 
-export function testRule({ from, to, when }: CompiledRule, facts: RequestFacts, ask?: Ask): Ternary {
-  let least: Ternary = YES;
-  if (from.length > 0) {
-    least = anyOf(from, facts, ask);
+export function testRule({ required, choices }: CompiledRule, facts: RequestFacts, ask?: Ask): Ternary {
+  let least = allOf(required, facts, ask);
+  for (const groups of choices) {
     if (least === NO) return NO;
-  }
-  if (to.length > 0) {
-    const held = anyOf(to, facts, ask);
-    if (held === NO) return NO;
-    if (held < least) least = held;
-  }
-  if (when.length > 0) {
-    const held = allOf(when, facts, ask);
+    const held = anyOf(groups, facts, ask);
     if (held < least) least = held;
   }
   return least;

@@ -70,7 +70,7 @@ function enforced(compiled: CompiledAuthorization, facts: RequestFacts): Verdict
   if (denying !== null) return deniedBy(denying, facts);
   if (!compiled.deniesByDefault) return NO_ALLOW_POLICY;
   const allowing = compiled.allows.first(facts);
-  return allowing === null ? notAllowed(compiled.allows.rules, facts) : allowedBy(allowing);
+  return allowing === null ? notAllowed(compiled.allows.rules, compiled.identities, facts) : allowedBy(allowing);
 }
 
 /** Whether the rule counts as a match of its kind. */
@@ -98,6 +98,7 @@ function withShadow(compiled: CompiledAuthorization, facts: RequestFacts, verdic
   if (!compiled.deniesByDefault && !compiled.wouldDenyByDefault) return verdict;
   return notAllowed(
     compiled.rules.filter(({ policy }) => policy.action === "allow"),
+    compiled.identities,
     facts,
   );
 }
@@ -119,13 +120,14 @@ function deniedBy(rule: CompiledRule, facts: RequestFacts): Verdict {
 }
 
 /** Who is calling would have decided if some rule might have allowed some caller. */
-function notAllowed(rules: readonly CompiledRule[], facts: RequestFacts): Verdict {
+function notAllowed(rules: readonly CompiledRule[], identities: readonly Identity[], facts: RequestFacts): Verdict {
+  const lacking = identities.filter((identity) => facts[identity] === null);
   const missing = new Set<Identity>();
-  if (facts.peer === null || facts.token === null) {
-    for (const rule of rules) {
-      const lacking = missingOf(rule, facts);
-      if (lacking.length > 0 && testRule(rule, facts, askWhoever) === UNDECIDED) for (const identity of lacking) missing.add(identity);
-    }
+  for (const rule of rules) {
+    // Nothing more can be found; what is denied should cost little.
+    if (missing.size === lacking.length) break;
+    const wanted = missingOf(rule, facts);
+    if (wanted.length > 0 && testRule(rule, facts, askWhoever) === UNDECIDED) for (const identity of wanted) missing.add(identity);
   }
   return denial("not_allowed", null, [...missing].sort(), "no allow rule matches");
 }

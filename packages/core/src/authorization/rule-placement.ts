@@ -7,8 +7,10 @@ import type {
 } from "../model/authorization.ts";
 
 /** The texts by which rules are looked up: what many rules name exactly. */
-export const PLACED_TEXTS = ["principal", "service-account", "request-principal"] as const;
+export const PLACED_TEXTS = ["principal", "service-account", "request-principal", "namespace"] as const;
 export type PlacedText = (typeof PLACED_TEXTS)[number];
+/** A namespace holds many callers: a path tells rules apart better. */
+const BEFORE_PATHS = PLACED_TEXTS.filter((kind) => kind !== "namespace");
 
 /**
  * Where a rule is looked up: a request that does not have one of the keys does not match it. `path` has whole paths and the folders
@@ -23,12 +25,15 @@ export type RulePlace =
 const MAX_FOLDER_DEPTH = 4;
 
 export function placeOf(rule: AuthorizationRule): RulePlace {
-  for (const by of PLACED_TEXTS) {
+  for (const by of BEFORE_PATHS) {
     const keys = required(rule, (condition) => exactTexts(condition, by));
     if (keys !== null) return { by, keys: [...new Set(keys)] };
   }
   const paths = required(rule, pathKeys);
-  if (paths === null) return { by: "always" };
+  if (paths === null) {
+    const namespaces = required(rule, (condition) => exactTexts(condition, "namespace"));
+    return namespaces === null ? { by: "always" } : { by: "namespace", keys: [...new Set(namespaces)] };
+  }
   return {
     by: "path",
     exact: [...new Set(paths.filter(({ isExact }) => isExact).map(({ text }) => text))],

@@ -1,6 +1,7 @@
 import type { AuthorizationAction, AuthorizationPolicy, PathNormalisation } from "../model/authorization.ts";
 import { authorizationProblems } from "./check-policies.ts";
 import { type CompiledRule, compileRule } from "./compiled-rule.ts";
+import type { Identity } from "./facts.ts";
 import { RuleIndex } from "./rule-index.ts";
 
 export interface CompiledAuthorization {
@@ -13,6 +14,8 @@ export interface CompiledAuthorization {
   /** An allow policy in shadow would. */
   readonly wouldDenyByDefault: boolean;
   readonly hasShadow: boolean;
+  /** That allow rules ask for. */
+  readonly identities: readonly Identity[];
   /** Rules that change nothing: of audit policies, and those in shadow. */
   readonly observers: readonly CompiledRule[];
 }
@@ -33,6 +36,7 @@ export function compileAuthorization(policies: readonly AuthorizationPolicy[], s
     deniesByDefault: hasAllow("enforce"),
     wouldDenyByDefault: hasAllow("shadow"),
     hasShadow: policies.some(({ mode }) => mode === "shadow"),
+    identities: [...new Set(rules.filter(({ policy }) => policy.action === "allow").flatMap((rule) => rule.identities))].sort(),
     observers: rules.filter(({ policy }) => policy.mode === "shadow" || policy.action === "audit"),
   };
 }

@@ -22,6 +22,9 @@ export function compileValues(values: readonly PathValueMatch[]): TextTest {
 function compileValue(match: PathValueMatch): TextTest {
   if (match.kind === "template") return compileTemplate(match.value);
   if (match.kind === "present") return (text) => text !== "";
+  // By far the most frequent, and asked of every request.
+  if (match.kind === "prefix" && !match.ignoreCase) return (text) => text.startsWith(match.value);
+  if (match.kind === "suffix" && !match.ignoreCase) return (text) => text.endsWith(match.value);
   if (match.kind === "regex") return lazily(() => compileStringMatch({ ...match, not: false }));
   return compileStringMatch({ ...match, not: false });
 }
