@@ -7,7 +7,7 @@ const source = (name: string): string => fileURLToPath(new URL(`./packages/${nam
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^@heddle\/(core|http|express-adapter|fastify-adapter|testing)$/, replacement: source("$1") },
+      { find: /^@heddle\/(core|http|express-adapter|fastify-adapter|spiffe|testing)$/, replacement: source("$1") },
       { find: /^heddle$/, replacement: source("heddle") },
     ],
   },

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect } from "vitest";
-import { compileIdentityTemplate } from "../../packages/core/src/identity/identity-template.ts";
-import { formatSpiffeId, parseSpiffeId, parseTrustDomain, spiffeId } from "../../packages/core/src/identity/spiffe-id.ts";
-import { compileSpiffeIdMatcher } from "../../packages/core/src/identity/spiffe-id-matcher.ts";
-import { consulId, consulServiceOf, kubernetesId, kubernetesWorkloadOf } from "../../packages/core/src/identity/workload-path.ts";
+import { compileIdentityTemplate } from "../../packages/core/src/identity/names/identity-template.ts";
+import { formatSpiffeId, parseSpiffeId, parseTrustDomain, spiffeId } from "../../packages/core/src/identity/names/spiffe-id.ts";
+import { compileSpiffeIdMatcher } from "../../packages/core/src/identity/names/spiffe-id-matcher.ts";
+import { consulId, consulServiceOf, kubernetesId, kubernetesWorkloadOf } from "../../packages/core/src/identity/names/workload-path.ts";
 import { expectSame, fuzz } from "./fuzz.ts";
 import { edited, edits, hostileText, piecesOf } from "./hostile.ts";
 

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { clientAddress } from "../../packages/core/src/authorization/client-address.ts";
-import { IpBlocks, ipBlockProblem, parseAddress } from "../../packages/core/src/authorization/ip-block.ts";
-import { normalisePath } from "../../packages/core/src/authorization/normalise-path.ts";
-import { compileTemplate, templateProblem } from "../../packages/core/src/authorization/path-template.ts";
+import { IpBlocks, ipBlockProblem, parseAddress } from "../../packages/core/src/authorization/terms/ip-block.ts";
+import { normalisePath } from "../../packages/core/src/authorization/terms/normalise-path.ts";
+import { compileTemplate, templateProblem } from "../../packages/core/src/authorization/terms/path-template.ts";
 import type { PathNormalisation } from "../../packages/core/src/model/authorization.ts";
 import { expectSame, fuzz } from "./fuzz.ts";
 import { hostileText, piecesOf } from "./hostile.ts";

@@ -11,7 +11,7 @@ const backend = fc.record({
   name,
   endpointSet: name,
   protocol: fc.constantFrom<Backend["protocol"]>("http1", "http1", "http1", "grpc"),
-  tls: fc.constantFrom<Backend["tls"]>(null, null, null, { mode: "simple", serverName: null, identities: [] }),
+  tls: fc.constantFrom<Backend["tls"]["mode"]>("disable", "disable", "disable", "simple").map((mode) => ({ ...backendOf().tls, mode })),
 });
 const set = fc.record({
   name,
@@ -82,7 +82,7 @@ function isValid({ hosts, backends, sets, mtls }: Parts): boolean {
   return (
     new Set(claims).size === claims.length &&
     hosts.every(({ routes }) => routes.every(isRouteValid)) &&
-    [...known.values()].every(({ endpointSet, protocol, tls }) => knownSets.has(endpointSet) && protocol === "http1" && tls === null) &&
+    [...known.values()].every(({ endpointSet, protocol, tls }) => knownSets.has(endpointSet) && protocol === "http1" && tls.mode === "disable") &&
     [...knownSets.values()].every(({ endpoints }) => endpoints.every((one) => one.weight > 0 && one.priority === 0)) &&
     mtls === "disable"
   );

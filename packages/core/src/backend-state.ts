@@ -149,8 +149,8 @@ export class BackendState implements BalanceTarget, EmptyTarget {
   }
 
   #lease({ address }: EndpointState): ChannelLease {
-    const { protocol, tls, limits, connectTimeoutMs } = this.backend;
-    return this.#dependencies.channels.lease({ address, protocol, tls, maxConnections: limits.maxConnections, connectTimeoutMs });
+    const { protocol, limits, connectTimeoutMs } = this.backend;
+    return this.#dependencies.channels.lease({ address, protocol, tls: null, maxConnections: limits.maxConnections, connectTimeoutMs });
   }
 
   /** The settings of the channels changed: the new ones are held before the old are let go, so that those close at once. */

@@ -14,7 +14,7 @@ import type { VirtualHost } from "./model/virtual-host.ts";
 export function bypassed(snapshot: MeshSnapshot): MeshSnapshot {
   const virtualHosts = snapshot.virtualHosts.flatMap((virtualHost) => {
     const backend = ownBackend(virtualHost, snapshot);
-    if (backend === null || backend.tls !== null) return backend === null ? [] : [virtualHost];
+    if (backend === null || backend.tls.mode !== "disable") return backend === null ? [] : [virtualHost];
     const endpoints = snapshot.endpointSets.get(backend.endpointSet)?.endpoints ?? [];
     return endpoints.length === 0 ? [] : [straightTo(backend, virtualHost)];
   });
@@ -64,7 +64,7 @@ const NO_POLICY: Pick<Resource, "timeoutMs" | "retry" | "breaker" | "limits" | "
 };
 
 function withoutPolicy(backend: Backend): Backend {
-  if (backend.tls !== null) return backend;
+  if (backend.tls.mode !== "disable") return backend;
   return { ...backend, selector: {}, limits: UNLIMITED, breaker: null, outlier: null, emptyWaitMs: 0, namedPolicy: null, policyFrom: {} };
 }
 

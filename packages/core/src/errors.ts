@@ -15,6 +15,11 @@ export type MeshErrorCode =
   | "body_abandoned"
   | "extension_failed"
   | "tls_required"
+  | "no_identity"
+  | "mtls_required"
+  | "unauthenticated"
+  | "permission_denied"
+  | "invalid_request"
   | "invalid_config"
   | "not_ready"
   | "closed";
@@ -40,6 +45,11 @@ const FACTS: Readonly<Record<MeshErrorCode, CodeFacts>> = {
   body_abandoned: { status: 503, retryable: false },
   extension_failed: { status: 500, retryable: false },
   tls_required: { status: 502, retryable: false },
+  no_identity: { status: 503, retryable: false },
+  mtls_required: { status: 403, retryable: false },
+  unauthenticated: { status: 401, retryable: false },
+  permission_denied: { status: 403, retryable: false },
+  invalid_request: { status: 400, retryable: false },
   invalid_config: { status: 500, retryable: false },
   not_ready: { status: 503, retryable: true },
   closed: { status: 503, retryable: false },

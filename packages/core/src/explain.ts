@@ -233,7 +233,7 @@ function explainBackend(
     backend: to.backend,
     percent: (to.weight / total) * 100,
     from: backend.origin,
-    refuses: refusesScheme(scheme, backend.tls) ? "tls_required" : null,
+    refuses: refusesScheme(scheme, backend.tls.mode !== "disable") ? "tls_required" : null,
     balancer: backend.balancer.policy,
     breaker: describeBreaker(backend.breaker, state.breaker?.state(now) ?? "closed"),
     outlier: describeOutlier(backend.outlier),

@@ -3,7 +3,8 @@ import type { Clock } from "./clock.ts";
 import { currentScope, RequestContext, type Scope, type TraceContext } from "./context.ts";
 import type { DeadlineEntry, Deadlines } from "./deadlines.ts";
 import { MeshError } from "./errors.ts";
-import type { InboundRequestContext, Peer, VerifiedToken } from "./inbound-request-context.ts";
+import { type InboundConnection, UNKNOWN_CONNECTION } from "./inbound-connection.ts";
+import type { ForwardedPeer, InboundRequestContext, Peer, VerifiedToken } from "./inbound-request-context.ts";
 import type { Handler } from "./layer.ts";
 import type { HeaderMap, MeshRequest } from "./message.ts";
 
@@ -28,9 +29,12 @@ export class InboundScope implements Scope {
   }
 }
 
+const NOBODY: readonly ForwardedPeer[] = [];
+
 class InboundCall implements InboundRequestContext {
-  readonly peer: Peer | undefined = undefined;
-  readonly jwt: VerifiedToken | undefined = undefined;
+  readonly connection: InboundConnection;
+  jwt: VerifiedToken | undefined = undefined;
+  forwardedPeers: readonly ForwardedPeer[] = NOBODY;
   wasRetriedBelow = false;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
@@ -41,7 +45,8 @@ class InboundCall implements InboundRequestContext {
   #timer: DeadlineEntry | null = null;
   #hasEnded = false;
 
-  constructor(clock: Clock, deadlines: Deadlines, route: () => string | undefined) {
+  constructor(clock: Clock, deadlines: Deadlines, { connection = UNKNOWN_CONNECTION, route = () => undefined }: InboundInit) {
+    this.connection = connection;
     this.#clock = clock;
     this.#deadlines = deadlines;
     this.#route = route;
@@ -55,6 +60,10 @@ class InboundCall implements InboundRequestContext {
     this.#hasEnded = true;
     if (this.#timer) this.#deadlines.remove(this.#timer);
     this.#timer = null;
+  }
+
+  get peer(): Peer | undefined {
+    return this.connection.peer ?? undefined;
   }
 
   get signal(): AbortSignal {
@@ -105,6 +114,8 @@ export interface InboundInit {
   readonly app: Handler;
   /** The framework's pattern of the route taken, as far as it is known when called. */
   readonly route?: () => string | undefined;
+  /** What the request came by. Default: nothing is known of it, and nothing is proved. */
+  readonly connection?: InboundConnection;
 }
 
 export interface InboundStart {
@@ -117,7 +128,7 @@ export interface InboundStart {
  * when the caller leaves before the response is complete.
  */
 export function startInbound(mesh: { readonly clock: Clock; readonly deadlines: Deadlines }, init: InboundInit): InboundStart {
-  const call = new InboundCall(mesh.clock, mesh.deadlines, init.route ?? (() => undefined));
+  const call = new InboundCall(mesh.clock, mesh.deadlines, init);
   const scope = new InboundScope(call);
   const cancel = new Cancel();
   const context = new RequestContext(mesh.clock.now(), {}, cancel, scope);
@@ -132,6 +143,27 @@ export function inboundScope(request: MeshRequest): InboundScope {
   const { scope } = request.context;
   if (scope instanceof InboundScope) return scope;
   throw new TypeError("an inbound request must be made by startInbound");
+}
+
+/** What the request came by. */
+export function inboundConnection(request: MeshRequest): InboundConnection {
+  return callOf(request).connection;
+}
+
+/** The request's token was verified: `req.mesh.jwt`, and what is decided by it. */
+export function setVerifiedToken(request: MeshRequest, token: VerifiedToken): void {
+  callOf(request).jwt = token;
+}
+
+/** A trusted peer says whom it serves: `req.mesh.forwardedPeers`. */
+export function setForwardedPeers(request: MeshRequest, peers: readonly ForwardedPeer[]): void {
+  callOf(request).forwardedPeers = peers;
+}
+
+function callOf(request: MeshRequest): InboundCall {
+  const { inbound } = inboundScope(request);
+  if (inbound instanceof InboundCall) return inbound;
+  throw new TypeError("an inbound request must be made by startInbound, and not be over");
 }
 
 /** A call made in this scope failed although its retries were used, or were more than its budget allowed. */

@@ -1,13 +1,28 @@
-import { MeshError } from "./errors.ts";
+import { MeshError, type MeshErrorCode } from "./errors.ts";
 import type { Layer } from "./layer.ts";
-import { localResponse } from "./message.ts";
+import { type HeaderMap, localResponse } from "./message.ts";
 
 /** Names the MeshError code of an answer made by the mesh. */
 export const ERROR_HEADER = "x-heddle-error";
 
-/** Answers what a layer below refused: the error's status, no body, its code in `x-heddle-error`. Other errors pass. */
+/** A refusal whose answer says more than its status. Its message is for log and report: the answer holds nothing of it. */
+export class InboundRefusal extends MeshError {
+  readonly body: string;
+  readonly headers: HeaderMap;
+
+  constructor(code: MeshErrorCode, message: string, answer: { readonly body?: string; readonly headers?: HeaderMap }) {
+    super(code, message);
+    this.body = answer.body ?? "";
+    this.headers = answer.headers ?? {};
+  }
+}
+
+/** Answers what a layer below refused: the error's status, no body unless it has one, its code in `x-heddle-error`. Other errors pass. */
 export const answerRefusals: Layer = (next) => (request) =>
   next(request).catch((error: unknown) => {
     if (!(error instanceof MeshError)) throw error;
-    return localResponse(error.status, "", { [ERROR_HEADER]: error.code });
+    const { body, headers } = error instanceof InboundRefusal ? error : NOTHING_MORE;
+    return localResponse(error.status, body, { ...headers, [ERROR_HEADER]: error.code });
   });
+
+const NOTHING_MORE = { body: "", headers: {} };

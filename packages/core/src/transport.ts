@@ -1,6 +1,6 @@
 import type { Agent } from "node:http";
+import type { ClientTls } from "./client-tls.ts";
 import type { Handler } from "./layer.ts";
-import type { TlsSettings } from "./model/backend.ts";
 
 /** How an exchange with one endpoint broke. */
 export type TransportFailureKind =
@@ -28,8 +28,8 @@ export interface ChannelSettings {
   /** `host:port`, `[v6]:port` or `unix:/path`. */
   readonly address: string;
   readonly protocol: "http1" | "http2" | "grpc";
-  /** null: plaintext. */
-  readonly tls: TlsSettings | null;
+  /** null: plaintext. Settings of equal `key` are the same. */
+  readonly tls: ClientTls | null;
   /** Most connections to this endpoint; more requests wait. */
   readonly maxConnections: number;
   /** Most milliseconds until a connection is established. Read for each connection: it may change while the channel is open. */

@@ -90,7 +90,7 @@ export function backendOf(parts: Partial<Backend> = {}): Backend {
     endpointSet: name,
     selector: {},
     protocol: "http1",
-    tls: null,
+    tls: { mode: "disable", identities: [], subjectAltNames: [], authorities: { kind: "system" }, sni: null },
     connectTimeoutMs: 2_000,
     balancer: { policy: "round-robin" },
     limits: { maxConnections: 100, maxPending: 1_000, maxRequests: null },
@@ -115,7 +115,17 @@ export function endpointSetOf(name: string, endpoints: readonly (Endpoint | stri
 }
 
 export function inboundPolicyOf(service = "reviews", parts: Partial<InboundPolicy> = {}): InboundPolicy {
-  return { service, mtls: "disable", trustHeaders: false, layers: [], origin: ORIGIN, ...parts };
+  return {
+    service,
+    mtls: "disable",
+    trustHeaders: false,
+    trustedPeers: [],
+    jwt: [],
+    authorization: null,
+    layers: [],
+    origin: ORIGIN,
+    ...parts,
+  };
 }
 
 export interface SnapshotParts {

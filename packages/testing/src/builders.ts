@@ -92,7 +92,7 @@ export function backendOf(parts: Partial<Backend> = {}): Backend {
     endpointSet: name,
     selector: {},
     protocol: "http1",
-    tls: null,
+    tls: { mode: "disable", identities: [], subjectAltNames: [], authorities: { kind: "system" }, sni: null },
     connectTimeoutMs: 2_000,
     balancer: { policy: "round-robin" },
     limits: { maxConnections: 100, maxPending: 1_000, maxRequests: null },
@@ -129,7 +129,17 @@ export function endpointOf(parts: Partial<Endpoint> = {}): Endpoint {
 
 /** `reviews` in plaintext, headers of strangers not believed. */
 export function inboundPolicyOf(parts: Partial<InboundPolicy> = {}): InboundPolicy {
-  return { service: "reviews", mtls: "disable", trustHeaders: false, layers: [], origin: ORIGIN, ...parts };
+  return {
+    service: "reviews",
+    mtls: "disable",
+    trustHeaders: false,
+    trustedPeers: [],
+    jwt: [],
+    authorization: null,
+    layers: [],
+    origin: ORIGIN,
+    ...parts,
+  };
 }
 
 /** Plaintext HTTP/1.1 to `127.0.0.1:9081`. */

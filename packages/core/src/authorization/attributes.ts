@@ -1,6 +1,6 @@
 import type { AttributeCondition, TextAttribute, ValueMatch } from "../model/authorization.ts";
 import type { Identity, RequestFacts, TokenIdentity } from "./facts.ts";
-import { type IpAddress, IpBlocks } from "./ip-block.ts";
+import { type IpAddress, IpBlocks } from "./terms/ip-block.ts";
 import { NO, type Ternary, UNDECIDED, YES } from "./ternary.ts";
 import { compileValues, type TextTest } from "./values.ts";
 

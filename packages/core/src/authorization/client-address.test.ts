@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { clientAddress } from "./client-address.ts";
-import { parseAddress } from "./ip-block.ts";
+import { parseAddress } from "./terms/ip-block.ts";
 
 const PEER = parseAddress("10.0.0.9");
 

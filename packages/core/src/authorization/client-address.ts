@@ -1,4 +1,4 @@
-import { type IpAddress, parseAddress } from "./ip-block.ts";
+import { type IpAddress, parseAddress } from "./terms/ip-block.ts";
 
 /** Where a request comes from, behind the proxies in front; `unknown` says why nobody can tell. */
 export type ClientAddress = { readonly kind: "known"; readonly address: IpAddress } | { readonly kind: "unknown"; readonly why: string };

@@ -1,8 +1,8 @@
 import type { AttributeCondition, AuthorizationCondition, ConditionGroup } from "../model/authorization.ts";
 import { type AttributeReader, readerOf } from "./attributes.ts";
 import type { Identity, RequestFacts } from "./facts.ts";
+import { formatValue } from "./terms/value-forms.ts";
 import { NO, not, type Ternary, UNDECIDED, YES } from "./ternary.ts";
-import { formatValue } from "./value-forms.ts";
 
 export type CompiledGroup = readonly CompiledCondition[];
 

@@ -14,8 +14,8 @@ import {
 } from "../../test/authorization/builders.ts";
 import type { AuthorizationCondition, AuthorizationPolicy } from "../model/authorization.ts";
 import { type AuthorizationDecision, decide } from "./decide.ts";
-import { parseAddress } from "./ip-block.ts";
 import { compileAuthorization } from "./rules.ts";
+import { parseAddress } from "./terms/ip-block.ts";
 
 function decided(policies: readonly AuthorizationPolicy[], facts: FactsInput = {}): AuthorizationDecision {
   return decide(compileAuthorization(policies, "merge-slashes"), factsOf(facts));

@@ -1,7 +1,7 @@
 import type { HeaderMap } from "../message.ts";
 import type { ClientAddress } from "./client-address.ts";
-import type { IpAddress } from "./ip-block.ts";
-import type { NormalisedPath } from "./normalise-path.ts";
+import type { IpAddress } from "./terms/ip-block.ts";
+import type { NormalisedPath } from "./terms/normalise-path.ts";
 
 /** What a request is decided by. Whoever makes it has verified what stands in it; fields may be getters that work on first need. */
 export interface RequestFacts {

@@ -8,9 +8,9 @@ import type { CompiledRule } from "./compiled-rule.ts";
 import { decide } from "./decide.ts";
 import { explainAuthorization } from "./explain-decision.ts";
 import type { RequestFacts } from "./facts.ts";
-import { parseAddress } from "./ip-block.ts";
 import { compileAuthorization } from "./rules.ts";
-import { parsePath, parseValue } from "./value-forms.ts";
+import { parseAddress } from "./terms/ip-block.ts";
+import { parsePath, parseValue } from "./terms/value-forms.ts";
 
 const SEED = 20263;
 const POLICIES = 2500;

@@ -1,8 +1,8 @@
 import type { AuthorizationAction, AuthorizationPolicy, PathNormalisation } from "../model/authorization.ts";
-import { authorizationProblems } from "./check-policies.ts";
 import { type CompiledRule, compileRule } from "./compiled-rule.ts";
 import type { Identity } from "./facts.ts";
 import { RuleIndex } from "./rule-index.ts";
+import { authorizationProblems } from "./terms/check-policies.ts";
 
 export interface CompiledAuthorization {
   /** By their index. */

@@ -1,6 +1,6 @@
 import type { PathValueMatch } from "../model/authorization.ts";
 import { compileStringMatch } from "../pattern.ts";
-import { compileTemplate } from "./path-template.ts";
+import { compileTemplate } from "./terms/path-template.ts";
 
 export type TextTest = (text: string) => boolean;
 

@@ -49,13 +49,13 @@ test("a renewed channel finishes what it has, and the next use opens another", (
 
 test("whatever differs in the settings makes another channel", () => {
   const { all } = channels();
-  const tls = { mode: "simple", serverName: "reviews", identities: [] } as const;
+  const tls = { key: "one", mode: "simple", connectOptions: () => ({}), refusal: () => null } as const;
   const variants: Partial<ChannelSettings>[] = [
     {},
     { address: "b:1" },
     { protocol: "http2" },
     { tls },
-    { tls: { ...tls, identities: ["spiffe://x/y"] } },
+    { tls: { ...tls, key: "other" } },
     { maxConnections: 1 },
   ];
   const opened = variants.map((parts) => all.lease(settingsOf(parts)).channel(0));

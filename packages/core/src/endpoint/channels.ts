@@ -56,7 +56,7 @@ export class Channels {
   }
 
   lease(settings: ChannelSettings): ChannelLease {
-    const key = JSON.stringify([settings.address, settings.protocol, settings.tls, settings.maxConnections]);
+    const key = JSON.stringify([settings.address, settings.protocol, settings.tls?.key ?? null, settings.maxConnections]);
     let entry = this.#entries.get(key);
     if (!entry) {
       entry = { settings: { ...settings }, channel: null, leases: 0, usedAt: this.#clock.now() };

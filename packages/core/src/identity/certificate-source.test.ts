@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { leaf, NOW, root } from "../../test/authority.ts";
 import { virtualClock } from "../../test/virtual-clock.ts";
+import { seededRandom } from "../random.ts";
 import { readCertificate } from "./certificate.ts";
 import type { CertificateListener, CertificateSource, CertificateState } from "./certificate-source.ts";
 import { readTrustBundle, trustBundles } from "./trust-bundles.ts";
@@ -29,7 +30,10 @@ test("a source tells whole states until it is closed", () => {
   const state = { certificate: certificate.value, bundles: trustBundles([bundle.value]) };
   const source = handSource();
   const heard: CertificateState[] = [];
-  const close = source.watch({ update: (each) => heard.push(each), problem: () => undefined }, virtualClock());
+  const close = source.watch(
+    { update: (each) => heard.push(each), problem: () => undefined },
+    { clock: virtualClock(), random: seededRandom(1), service: null },
+  );
   source.update(state);
   close();
   close();

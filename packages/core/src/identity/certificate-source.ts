@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Problem } from "../model/problem.ts";
+import type { Random } from "../random.ts";
 import type { WorkloadCertificate } from "./certificate.ts";
 import type { TrustBundles } from "./trust-bundles.ts";
 
@@ -20,6 +21,14 @@ export interface CertificateListener {
   problem(problem: Problem): void;
 }
 
+/** What a source may use and know of the process it is for. */
+export interface CertificateSurroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The service this process joins as; null: client only. */
+  readonly service: string | null;
+}
+
 /**
  * Where identity comes from: files, the SPIFFE Workload API, a development authority. Never throws at the mesh. A fake is an object with
  * a name and a `watch` that keeps the listener.
@@ -31,5 +40,5 @@ export interface CertificateSource {
    * Starts watching. Tells `listener` the state as soon as it is known and at every change, until the returned function is called, which
    * closes whatever is open (idempotent); after it the listener hears nothing more.
    */
-  watch(listener: CertificateListener, clock: Clock): () => void;
+  watch(listener: CertificateListener, surroundings: CertificateSurroundings): () => void;
 }

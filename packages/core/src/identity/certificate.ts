@@ -1,9 +1,9 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { inspect } from "node:util";
 import { authorityProblem, isNamedAsIssuer, signatureProblem, validityProblem } from "./issuing.ts";
+import { moment, type Reading, read, refused } from "./names/reading.ts";
+import type { SpiffeId } from "./names/spiffe-id.ts";
 import { type PemBlock, type PemText, readPem } from "./pem.ts";
-import { moment, type Reading, read, refused } from "./reading.ts";
-import type { SpiffeId } from "./spiffe-id.ts";
 import { describeCertificate, nameText, type ParsedCertificate, parseCertificate, splitCertificates } from "./x509.ts";
 import { readSvid } from "./x509-svid.ts";
 

@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { moment } from "./reading.ts";
+import { moment } from "./names/reading.ts";
 import { describeCertificate, type ParsedCertificate, sameBytes } from "./x509.ts";
 
 /** What the bearer of a leaf is doing with it. */

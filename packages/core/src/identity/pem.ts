@@ -1,4 +1,4 @@
-import { quoted, type Reading, read, refused } from "./reading.ts";
+import { quoted, type Reading, read, refused } from "./names/reading.ts";
 
 /** PEM text and what to call the place it came from: a path, "the option pem". */
 export interface PemText {

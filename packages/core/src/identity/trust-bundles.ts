@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { authorityProblem, validityProblem } from "./issuing.ts";
+import { type Reading, read, refused } from "./names/reading.ts";
+import { parseTrustDomain } from "./names/spiffe-id.ts";
 import { type PemText, readPem } from "./pem.ts";
-import { type Reading, read, refused } from "./reading.ts";
-import { parseTrustDomain } from "./spiffe-id.ts";
 import { describeCertificate, type ParsedCertificate, parseCertificate, splitCertificates } from "./x509.ts";
 
 /** The roots of one trust domain. Never empty: who trusts nobody of a domain has no bundle of it. */

@@ -14,7 +14,7 @@ import {
   SERVER_AUTH,
 } from "../../test/authority.ts";
 import { integer, sequence } from "../../test/der-writer.ts";
-import { compileSpiffeIdMatcher, type SpiffeIdMatcher } from "./spiffe-id-matcher.ts";
+import { compileSpiffeIdMatcher, type SpiffeIdMatcher } from "./names/spiffe-id-matcher.ts";
 import { readTrustBundle, type TrustBundle, type TrustBundles, trustBundles } from "./trust-bundles.ts";
 import { type PeerQuestion, type PeerVerdict, peerVerifier } from "./verify-peer.ts";
 

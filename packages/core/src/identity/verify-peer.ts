@@ -1,7 +1,7 @@
 import { MAX_CHAIN } from "./certificate.ts";
 import { isNamedAsIssuer, type Purpose, purposeProblem, signatureProblem, validityProblem } from "./issuing.ts";
-import type { SpiffeId } from "./spiffe-id.ts";
-import type { SpiffeIdMatcher } from "./spiffe-id-matcher.ts";
+import type { SpiffeId } from "./names/spiffe-id.ts";
+import type { SpiffeIdMatcher } from "./names/spiffe-id-matcher.ts";
 import type { TrustBundle, TrustBundles } from "./trust-bundles.ts";
 import { findTrustPath, type TrustPath } from "./trust-path.ts";
 import { describeCertificate, fingerprintOf, nameText, type ParsedCertificate, parseCertificate } from "./x509.ts";

@@ -1,5 +1,5 @@
-import { quoted, type Reading, refused } from "./reading.ts";
-import { parseSpiffeId, type SpiffeId } from "./spiffe-id.ts";
+import { quoted, type Reading, refused } from "./names/reading.ts";
+import { parseSpiffeId, type SpiffeId } from "./names/spiffe-id.ts";
 import type { ParsedCertificate } from "./x509.ts";
 
 /**

@@ -14,7 +14,7 @@ import {
   timeOf,
   wholeElement,
 } from "./der.ts";
-import { quoted, type Reading, read, refused } from "./reading.ts";
+import { quoted, type Reading, read, refused } from "./names/reading.ts";
 import { type Extensions, readExtensions } from "./x509-extensions.ts";
 
 /**

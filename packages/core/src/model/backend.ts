@@ -1,11 +1,20 @@
 import type { Origin } from "./route.ts";
 
+/** How the endpoints of a backend are spoken to. */
 export interface TlsSettings {
-  /** `simple` verifies the server only; `mutual` presents this process's certificate too. */
-  readonly mode: "simple" | "mutual";
-  readonly serverName: string | null;
-  /** SPIFFE IDs the server may have. */
+  /**
+   * `disable`: plain text. `simple`: verifies the server by its names, presents nothing. `mutual`: both prove a SPIFFE ID.
+   * `automatic`: mutual in a process that has an identity, disable in one that has none.
+   */
+  readonly mode: "disable" | "automatic" | "simple" | "mutual";
+  /** Patterns of the SPIFFE IDs that servers may bear (mutual); none: nobody's, which a mutual backend must not have. */
   readonly identities: readonly string[];
+  /** Names, of which the certificate must have one (simple). None: the host of the request. */
+  readonly subjectAltNames: readonly string[];
+  /** Who may have signed it (simple). */
+  readonly authorities: { readonly kind: "system" } | { readonly kind: "file"; readonly path: string };
+  /** The name asked for in the handshake; null: the service's first host. */
+  readonly sni: string | null;
 }
 
 /** `custom:` and a name: the code of the process gives it by that name. */
@@ -69,7 +78,7 @@ export interface Backend {
   /** Only endpoints with all of these labels. */
   readonly selector: Readonly<Record<string, string>>;
   readonly protocol: "http1" | "http2" | "grpc";
-  readonly tls: TlsSettings | null;
+  readonly tls: TlsSettings;
   readonly connectTimeoutMs: number;
   readonly balancer: { readonly policy: BalancerPolicy };
   readonly limits: LimitsConfig;

@@ -1,4 +1,4 @@
-import type { BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig, RetryBudgetConfig } from "./backend.ts";
+import type { BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig, RetryBudgetConfig, TlsSettings } from "./backend.ts";
 import type { ResourceLimits } from "./resource.ts";
 import type { RetryConfig } from "./route.ts";
 
@@ -56,3 +56,11 @@ export const MAX_FAULT_DELAY_MS = 60_000;
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 2_000;
 export const DEFAULT_START_TIMEOUT_MS = 10_000;
+
+export const PLAINTEXT: TlsSettings = {
+  mode: "disable",
+  identities: [],
+  subjectAltNames: [],
+  authorities: { kind: "system" },
+  sni: null,
+};

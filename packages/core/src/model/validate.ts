@@ -17,7 +17,8 @@ export function validateSnapshot(snapshot: MeshSnapshot): Problem[] {
   for (const backend of snapshot.backends.values()) validateBackend(backend, snapshot, error);
   for (const set of snapshot.endpointSets.values()) validateEndpoints(set, error);
   for (const policy of snapshot.inboundPolicies.values()) {
-    if (policy.mtls !== "disable") error(policy.origin, `inbound mtls ${policy.mtls} of ${policy.service} is not built in this version`);
+    if (policy.mtls === "strict" || policy.mtls === "permissive")
+      error(policy.origin, `inbound mtls ${policy.mtls} of ${policy.service} is not built in this version`);
   }
   return problems;
 }
@@ -58,7 +59,8 @@ function validateRoute(route: Route, snapshot: MeshSnapshot, error: Report): voi
 
 function validateBackend(backend: Backend, snapshot: MeshSnapshot, error: Report): void {
   if (backend.protocol !== "http1") error(backend.origin, `protocol ${backend.protocol} of ${backend.name} is not built in this version`);
-  if (backend.tls !== null) error(backend.origin, `tls ${backend.tls.mode} of ${backend.name} is not built in this version`);
+  if (backend.tls.mode === "mutual" || backend.tls.mode === "simple")
+    error(backend.origin, `tls ${backend.tls.mode} of ${backend.name} is not built in this version`);
   if (!snapshot.endpointSets.has(backend.endpointSet)) {
     error(backend.origin, `backend ${backend.name} names endpoint set ${backend.endpointSet}, which does not exist`);
   }

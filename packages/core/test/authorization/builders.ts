@@ -1,7 +1,7 @@
 import type { PeerIdentity, RequestFacts, TokenIdentity } from "../../src/authorization/facts.ts";
-import { parseAddress } from "../../src/authorization/ip-block.ts";
-import { normalisePath } from "../../src/authorization/normalise-path.ts";
-import { parseHost, parsePath, parsePrincipal, parseValue } from "../../src/authorization/value-forms.ts";
+import { parseAddress } from "../../src/authorization/terms/ip-block.ts";
+import { normalisePath } from "../../src/authorization/terms/normalise-path.ts";
+import { parseHost, parsePath, parsePrincipal, parseValue } from "../../src/authorization/terms/value-forms.ts";
 import type {
   AuthorizationCondition,
   AuthorizationPolicy,

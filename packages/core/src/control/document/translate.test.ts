@@ -27,7 +27,7 @@ test("a service with nothing in it is a host with one route to a backend without
     subset: null,
     selector: {},
     protocol: "http1",
-    tls: null,
+    tls: { mode: "disable", identities: [], subjectAltNames: [], authorities: { kind: "system" }, sni: null },
     connectTimeoutMs: 2_000,
     balancer: { policy: "peak-ewma" },
     limits: DEFAULT_LIMITS,
@@ -40,6 +40,9 @@ test("a service with nothing in it is a host with one route to a backend without
     service: "Web",
     mtls: "disable",
     trustHeaders: false,
+    trustedPeers: [],
+    jwt: [],
+    authorization: null,
     layers: [],
     origin: "static",
   });

@@ -1,6 +1,6 @@
 import type { BalancerDocument, MeshDocument, ServiceDocument, SubsetDocument } from "../../gen/document.ts";
 import type { Backend } from "../../model/backend.ts";
-import { DEFAULT_CONNECT_TIMEOUT_MS } from "../../model/defaults.ts";
+import { DEFAULT_CONNECT_TIMEOUT_MS, PLAINTEXT } from "../../model/defaults.ts";
 import type { Endpoint, EndpointSet } from "../../model/endpoint-set.ts";
 import type { InboundPolicy } from "../../model/inbound-policy.ts";
 import type { LayerReference } from "../../model/layer-reference.ts";
@@ -57,6 +57,9 @@ function translateService(name: string, service: ServiceDocument, document: Mesh
     inboundPolicy: {
       service: name,
       mtls: service.inbound?.mtls ?? "disable",
+      trustedPeers: [],
+      jwt: [],
+      authorization: null,
       trustHeaders: document.mesh?.trustHeaders ?? false,
       layers: layers.filter((layer) => layer.at === "inbound"),
       origin: at(...(service.inbound ? ["inbound"] : [])),
@@ -108,7 +111,7 @@ function backendsOf(name: string, service: ServiceDocument, { inherited, places,
     endpointSet: name,
     selector: {},
     protocol: service.protocol ?? "http1",
-    tls: null,
+    tls: PLAINTEXT,
     connectTimeoutMs: milliseconds(policies.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     balancer: balancerOf(policies.balancer),
     limits: limitsConfig(policies.limits),

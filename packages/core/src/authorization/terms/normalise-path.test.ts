@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { PathNormalisation } from "../model/authorization.ts";
+import type { PathNormalisation } from "../../model/authorization.ts";
 import { normalisePath } from "./normalise-path.ts";
 
 const SEED = 20261;

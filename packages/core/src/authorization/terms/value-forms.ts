@@ -1,4 +1,4 @@
-import type { PathValueMatch, PortRange, ValueMatch } from "../model/authorization.ts";
+import type { PathValueMatch, PortRange, ValueMatch } from "../../model/authorization.ts";
 
 /** Istio's forms: `*` is present, `*suffix`, `prefix*`, else exact. A star elsewhere is a star. */
 export function parseValue(text: string, ignoreCase = false): ValueMatch {

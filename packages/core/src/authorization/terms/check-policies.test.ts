@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { claimIs, headerIs, pathIs, policyOf, ruleOf, textIs } from "../../test/authorization/builders.ts";
-import type { AuthorizationCondition, PathNormalisation } from "../model/authorization.ts";
+import { claimIs, headerIs, pathIs, policyOf, ruleOf, textIs } from "../../../test/authorization/builders.ts";
+import type { AuthorizationCondition, PathNormalisation } from "../../model/authorization.ts";
+import { compileAuthorization } from "../rules.ts";
 import { authorizationProblems } from "./check-policies.ts";
-import { compileAuthorization } from "./rules.ts";
 
 function problemsOf(condition: AuthorizationCondition, setting: PathNormalisation = "merge-slashes"): string[] {
   return authorizationProblems([policyOf({ rules: [ruleOf({ when: [condition] })] })], setting).map(({ message }) => message);

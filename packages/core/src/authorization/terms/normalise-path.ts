@@ -1,4 +1,4 @@
-import type { PathNormalisation } from "../model/authorization.ts";
+import type { PathNormalisation } from "../../model/authorization.ts";
 
 /** A path as it is matched and as the application gets it. `path` has the query and the fragment, `pathname` neither. */
 export type NormalisedPath =

@@ -5,8 +5,8 @@ import type {
   ConditionGroup,
   PathNormalisation,
   PathValueMatch,
-} from "../model/authorization.ts";
-import { compileRegex } from "../pattern.ts";
+} from "../../model/authorization.ts";
+import { compileRegex } from "../../pattern.ts";
 import { ipBlockProblem } from "./ip-block.ts";
 import { normalisePath } from "./normalise-path.ts";
 import { templateProblem } from "./path-template.ts";

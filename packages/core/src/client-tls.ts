@@ -1,0 +1,18 @@
+import type { ConnectionOptions, TLSSocket } from "node:tls";
+
+/** TLS towards the endpoints of a backend: all that a transport needs to shake hands, and to know whom it reached. */
+export interface ClientTls {
+  /** Two of equal keys do the same; channels are told apart by it. Holds no secret. */
+  readonly key: string;
+  readonly mode: "simple" | "mutual";
+  /**
+   * For `tls.connect`, beside the socket. Asked for each connection, so that a new one has the newest certificate. `authority`: of the
+   * request that it is opened for. Throws a MeshError `no_identity` where this process has no certificate that is valid now.
+   */
+  connectOptions(authority: string): ConnectionOptions;
+  /**
+   * Why a connection must not be used; null: the peer is who it has to be. Asked once the handshake is complete, before a byte is
+   * written, whatever Node thinks of the connection.
+   */
+  refusal(socket: TLSSocket, authority: string): Error | null;
+}

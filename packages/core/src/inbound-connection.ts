@@ -1,0 +1,24 @@
+import type { Peer } from "./inbound-request-context.ts";
+
+/** What a listener knows of the connection that a request came by. One object a connection: what is derived of it is derived once. */
+export interface InboundConnection {
+  /** null: it proves no identity, as plain text never does. */
+  readonly peer: Peer | null;
+  readonly isEncrypted: boolean;
+  /** The server name asked for in the handshake. */
+  readonly sni: string | null;
+  /** An IP address; null for a unix socket. */
+  readonly peerAddress: string | null;
+  readonly localAddress: string | null;
+  readonly localPort: number | null;
+}
+
+/** Of a request that was not made by a listener of ours: nothing is known, so nothing is proved. */
+export const UNKNOWN_CONNECTION: InboundConnection = Object.freeze({
+  peer: null,
+  isEncrypted: false,
+  sni: null,
+  peerAddress: null,
+  localAddress: null,
+  localPort: null,
+});

@@ -1,0 +1,17 @@
+import type { TLSSocket, TLSSocketOptions } from "node:tls";
+import type { Peer } from "./inbound-request-context.ts";
+
+/** TLS of connections that come in: all that a listener needs to shake hands, and to know who called. */
+export interface ServerTls {
+  /** What a connection that is made now is held to. It may change at any time; a connection keeps what it began with. */
+  mode(): "strict" | "permissive" | "disable";
+  /** For `new TLSSocket(raw, { isServer: true, ... })`. Throws a MeshError `no_identity` where there is no certificate valid now. */
+  socketOptions(): TLSSocketOptions;
+  /** Who is at the other end, asked once the handshake is complete; or why the connection must be closed. */
+  verify(socket: TLSSocket): ServerTlsVerdict;
+  /** A connection that was refused: counted, and told as a problem (not each one: strangers must not fill the log). */
+  refused(reason: string, from: string): void;
+}
+
+/** `peer: null`: it presented nothing, where that is allowed. */
+export type ServerTlsVerdict = { readonly peer: Peer | null } | { readonly refused: string };
