@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { systemClock } from "../clock.ts";
+import { nodeFiles } from "../file-access.ts";
 import { fileSource } from "./file.ts";
-import { nodeFiles } from "./file-access.ts";
 
 // A real file system and real time: what the operating system tells of a change is what is tested here.
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { virtualClock } from "../../../testing/src/virtual-clock.ts";
+import type { FileAccess, FileReading } from "../file-access.ts";
 import { fileSource } from "./file.ts";
-import type { FileAccess, FileReading } from "./file-access.ts";
 
 const document = (name: string) => `apiVersion: heddle/v1\nservices: { ${name}: {} }\n`;
 

@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import type { Clock, Timer } from "../clock.ts";
-import { type FileAccess, type FileReading, type FileWatch, nodeFiles } from "./file-access.ts";
+import { type FileAccess, type FileReading, nodeFiles } from "../file-access.ts";
+import { FileChanges } from "../file-changes.ts";
 import type { ControlSource } from "./source.ts";
 import { documentReader, type Reader, snapshotReader, tell } from "./tell.ts";
 import type { DocumentSource, Loaded } from "./written-document.ts";
@@ -8,15 +9,8 @@ import type { DocumentSource, Loaded } from "./written-document.ts";
 /** What the names of files end in that hold documents. */
 export const EXTENSIONS: readonly string[] = [".yaml", ".yml", ".json"];
 
-/** Events of one edit come in a bunch: the file is read when they have paused for so long ... */
-const QUIET_MS = 50;
-/** ... or, where they never pause, after so long. */
-const LONGEST_WAIT_MS = 150;
 /** What looks broken or gone may be half of an edit: it gets this long to become whole before it is reported. */
 const SETTLE_MS = 100;
-/** Finds what watching missed: file systems without events, links replaced further up. */
-const POLL_MS = 1_000;
-const POLL_WITHOUT_WATCH_MS = 200;
 
 /**
  * A native document in one YAML or JSON file, followed as it changes. A good edit is in force within 200 ms and the time that reading it
@@ -73,7 +67,7 @@ export class FileFollower<Value> {
   readonly #files: FileAccess;
   readonly #reader: FileReader<Value>;
   readonly #clock: Clock;
-  readonly #watch: FileWatch;
+  readonly #changes: FileChanges;
   /** The reading that the reader knows about, as told or as reported. */
   #known: string | undefined;
   #good: { readonly text: string; readonly value: Value } | undefined;
@@ -81,11 +75,7 @@ export class FileFollower<Value> {
   #isFailing = false;
   /** Broken, and given time to become whole. */
   #suspect: Suspect<Value> | undefined;
-  #stamp: string;
-  #firstEventAt: number | undefined;
-  #quietTimer: Timer | undefined;
   #settleTimer: Timer | undefined;
-  #pollTimer: Timer | undefined;
   #isClosed = false;
 
   constructor(path: string, files: FileAccess, reader: FileReader<Value>, clock: Clock) {
@@ -93,49 +83,16 @@ export class FileFollower<Value> {
     this.#files = files;
     this.#reader = reader;
     this.#clock = clock;
-    // Watched before it is read, or an edit in between would be missed.
-    this.#watch = files.watch(path, () => this.#changed());
-    this.#stamp = files.stamp(path);
+    this.#changes = new FileChanges([path], files, clock, () => this.#look());
     this.#look();
     // Nobody edits while a process starts: a bad file is worth saying at once.
     this.#reportSuspect();
-    this.#schedulePoll();
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#watch.close();
-    for (const timer of [this.#quietTimer, this.#settleTimer, this.#pollTimer]) if (timer) this.#clock.clearTimer(timer);
-  }
-
-  #changed(): void {
-    if (this.#isClosed) return;
-    const now = this.#clock.now();
-    this.#firstEventAt ??= now;
-    if (this.#quietTimer) this.#clock.clearTimer(this.#quietTimer);
-    const delay = Math.max(0, Math.min(QUIET_MS, this.#firstEventAt + LONGEST_WAIT_MS - now));
-    this.#quietTimer = this.#clock.setTimer(
-      delay,
-      () => {
-        this.#quietTimer = undefined;
-        this.#firstEventAt = undefined;
-        this.#watch.refresh();
-        this.#look();
-      },
-      "idle",
-    );
-  }
-
-  #schedulePoll(): void {
-    if (this.#isClosed) return;
-    const poll = (): void => {
-      this.#watch.refresh();
-      const stamp = this.#files.stamp(this.#path);
-      if (stamp !== this.#stamp) this.#changed();
-      this.#stamp = stamp;
-      this.#schedulePoll();
-    };
-    this.#pollTimer = this.#clock.setTimer(this.#watch.isWatching ? POLL_MS : POLL_WITHOUT_WATCH_MS, poll, "idle");
+    this.#changes.close();
+    if (this.#settleTimer) this.#clock.clearTimer(this.#settleTimer);
   }
 
   #look(): void {

@@ -1,5 +1,5 @@
 import { type FSWatcher, readdirSync, watch } from "node:fs";
-import { type FileAccess, type FileWatch, nodeFiles, nodeIdentity } from "./file-access.ts";
+import { type FileAccess, type FileWatch, nodeFiles, nodeIdentity } from "../file-access.ts";
 
 /** A folder of files, as a folder source sees it. */
 export interface FolderAccess extends FileAccess {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { virtualClock } from "../../../testing/src/virtual-clock.ts";
-import type { FileReading } from "./file-access.ts";
+import type { FileReading } from "../file-access.ts";
 import { folderSource } from "./folder.ts";
 import type { FolderAccess } from "./folder-access.ts";
 

@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import type { Clock, Timer } from "../clock.ts";
+import type { FileWatch } from "../file-access.ts";
 import { snapshotOfDocuments } from "./compose.ts";
 import { EXTENSIONS, FileFollower } from "./file.ts";
-import type { FileWatch } from "./file-access.ts";
 import { type FolderAccess, nodeFolders } from "./folder-access.ts";
 import type { ControlSource } from "./source.ts";
 import { documentReader } from "./tell.ts";
