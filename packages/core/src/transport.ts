@@ -52,10 +52,10 @@ export interface ChannelSettings {
 export interface Channel {
   readonly send: Handler;
   /**
-   * An agent whose connections all go to this endpoint, for requests that node:http's own client writes. They count as connections,
-   * `close` waits for what is in flight on them. Absent: this transport does not serve node:http.
+   * An agent whose connections all go to this endpoint, for a request to `authority` that node:http's own client writes. They count as
+   * connections, `close` waits for what is in flight on them. Absent: this transport does not serve node:http.
    */
-  readonly agent?: () => Agent;
+  readonly agent?: (authority: string) => Agent;
   /** Connections open now, for `inspect()`. */
   connections(): number;
   /** Takes no new requests, lets those in flight finish, then frees everything. Idempotent. */

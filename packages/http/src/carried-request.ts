@@ -14,6 +14,7 @@ import {
   type Route,
 } from "@heddle/core";
 import { type AgentInternals, EndpointAgent, giveNoSocket } from "./endpoint-agent.ts";
+import { failureOfHandshake } from "./tls-failure.ts";
 
 /** What the stack adds to a request on its way, and node:http's client is still told: it has not rendered its head. */
 const ADDED = ["traceparent", "tracestate", "baggage", "x-envoy-expected-rq-timeout-ms", "x-envoy-attempt-count"];
@@ -64,7 +65,7 @@ export class CarriedRequest implements Carrier, BodySource {
 
   send(channel: Channel, request: MeshRequest): Promise<MeshResponse> {
     if (!channel.agent) return Promise.reject(new TypeError(`${request.authority}: this transport does not serve node:http`));
-    return this.sendThrough(channel.agent(), request);
+    return this.sendThrough(channel.agent(request.authority), request);
   }
 
   sendThrough(agent: Agent, request: MeshRequest): Promise<MeshResponse> {
@@ -156,11 +157,7 @@ export class CarriedRequest implements Carrier, BodySource {
     this.#mesh.remember(error, context);
     if (error instanceof MeshError) this.#settle(error);
     else if (isOfTheConnection(this.#socket, error)) {
-      const what = `${method} http://${authority}`;
-      const endpoint = attempt?.endpoint ?? authority;
-      const failure = isNotTheProtocol(error)
-        ? new MeshError("protocol_error", `${what}: not understood: answer of ${endpoint}: ${error.message}`, { cause: error })
-        : new MeshError("connection_reset", `${what}: connection broken by ${endpoint}: ${error.message}`, { cause: error });
+      const failure = connectionFailure(this.#socket, error, `${method} http://${authority}`, attempt?.endpoint ?? authority);
       error.cause ??= failure;
       // Before node:http takes the end of the connection for that of a body without a length.
       if (this.#message?.complete === false) this.#message.destroy(failure);
@@ -230,7 +227,18 @@ function isOfTheConnection(socket: Duplex | null, error: Error | null): boolean 
   if (error !== null && isNotTheProtocol(error)) return true;
   if (socket === null) return false;
   const cause = socket.errored;
-  return cause === null ? socket.readableEnded : "syscall" in cause;
+  // The system's errors have a `syscall`, those of OpenSSL a `library`.
+  return cause === null ? socket.readableEnded : "syscall" in cause || "library" in cause;
+}
+
+function connectionFailure(socket: Socket | null, error: Error, what: string, endpoint: string): MeshError {
+  const options = { cause: error };
+  const refused = failureOfHandshake(socket, error, true);
+  if (refused?.kind === "connect-failure")
+    return new MeshError("connect_failed", `${what}: could not connect to ${endpoint}: ${refused.message}`, options);
+  if (refused === null && isNotTheProtocol(error))
+    return new MeshError("protocol_error", `${what}: not understood: answer of ${endpoint}: ${error.message}`, options);
+  return new MeshError("connection_reset", `${what}: connection broken by ${endpoint}: ${(refused ?? error).message}`, options);
 }
 
 /** The parser of node:http. */

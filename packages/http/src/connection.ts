@@ -11,6 +11,8 @@ export class Wire {
   number = 0;
   /** Complete exchanges on this socket. */
   exchanges = 0;
+  /** Of the request that a connection is opened for. */
+  authority = "";
 }
 
 /**
@@ -32,7 +34,7 @@ export class Connection extends Client {
             wire.number = open.add(socket);
           }
           connected(error, socket);
-        })) as never,
+        }, wire.authority)) as never,
     });
     this.#wire = wire;
   }
@@ -42,6 +44,7 @@ export class Connection extends Client {
     const exchange = handler as Exchange;
     if (exchange.isOver) return true;
     exchange.wire = this.#wire;
+    this.#wire.authority = exchange.authority;
     return super.dispatch(options, handler);
   }
 }

@@ -4,19 +4,22 @@ import { systemClock } from "@heddle/core";
 /** Told the connected socket, or why there is none. */
 export type Dialled = (error: Error | null, socket: Socket | null) => void;
 
-/** Opens one connection; the socket is returned at once so that the attempt can be given up. */
-export type Dial = (done: Dialled) => Socket;
+/**
+ * Opens one connection, for a request to `authority`; the socket is returned at once so that the attempt can be given up. null: there is
+ * none, which is told later all the same.
+ */
+export type Dial = (done: Dialled, authority: string) => Socket | null;
 
 const UNIX = "unix:";
 /** As large as undici's own: fewer wake-ups for large bodies. */
-const READ_BUFFER_BYTES = 64 * 1024;
-const TCP_KEEP_ALIVE_MS = 60_000;
+export const READ_BUFFER_BYTES: number = 64 * 1024;
+export const TCP_KEEP_ALIVE_MS = 60_000;
 /** A timeout noticed so late was late because the event loop was blocked ... */
-const LATE_MS = 100;
+export const LATE_MS = 100;
 /** ... and then a connection may stand that has not been noticed either: timers run before sockets are looked at. */
-const GRACE_MS = 100;
+export const GRACE_MS = 100;
 /** A block that ended just now cannot be told by its lateness: sockets are always looked at once more. */
-const ONE_TURN_MS = 2;
+export const ONE_TURN_MS = 2;
 
 /** Where `host:port`, `[v6]:port` or `unix:/path` is. Throws TypeError for anything else. */
 export function parseAddress(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
@@ -38,7 +41,7 @@ export function parseAddress(address: string): { readonly path: string } | { rea
  * A dialler of one address. The timeout, asked for each connection, is exact, where undici's connector would be up to a second late.
  * A name with several addresses is tried at one after the other, whatever the process's default is. `lookup` default: `dns.lookup`.
  */
-export function dialer(address: string, connectTimeoutMs: () => number, lookup?: LookupFunction): Dial {
+export function dialer(address: string, connectTimeoutMs: () => number, lookup?: LookupFunction): (done: Dialled) => Socket {
   const streamOptions = { highWaterMark: READ_BUFFER_BYTES };
   const options: NetConnectOpts = {
     ...parseAddress(address),
@@ -53,7 +56,7 @@ export function dialer(address: string, connectTimeoutMs: () => number, lookup?:
     const socket = connect(options);
     const timeoutMs = connectTimeoutMs();
     const lateAt = systemClock.now() + timeoutMs + LATE_MS;
-    const giveUp = () => socket.destroy(new ConnectTimeout(address, timeoutMs));
+    const giveUp = () => socket.destroy(new ConnectTimeout(`no connection to ${address} within ${timeoutMs} ms`));
     const onTimeout = () => socket.setTimeout(systemClock.now() > lateAt ? GRACE_MS : ONE_TURN_MS, giveUp);
     const onError = (error: Error) => {
       socket.off("connect", onConnect);
@@ -72,9 +75,6 @@ export function dialer(address: string, connectTimeoutMs: () => number, lookup?:
   };
 }
 
-class ConnectTimeout extends Error {
+export class ConnectTimeout extends Error {
   readonly code = "ETIMEDOUT";
-  constructor(address: string, connectTimeoutMs: number) {
-    super(`no connection to ${address} within ${connectTimeoutMs} ms`);
-  }
 }

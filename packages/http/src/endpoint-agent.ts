@@ -32,6 +32,8 @@ export class EndpointAgent extends nodeHttp.Agent {
   readonly #dial: Dial;
   readonly #open: OpenSockets;
   readonly #dropped = new WeakSet<ClientRequest>();
+  /** Of the request that is given to it next: what a connection is opened for. */
+  authority = "";
   #isClosing = false;
 
   constructor(settings: ChannelSettings, dial: Dial, open: OpenSockets) {
@@ -56,7 +58,7 @@ export class EndpointAgent extends nodeHttp.Agent {
       }
       connected?.(error && this.#failure(error), socket as Duplex);
       if (error) this.#dialForWaiting();
-    });
+    }, this.authority);
   }
 
   /** Called for a request that is not queued, and for the first in the queue where a connection was lost. */
@@ -95,6 +97,11 @@ export class EndpointAgent extends nodeHttp.Agent {
   drop(request: ClientRequest): void {
     this.#dropped.add(request);
     this.#unqueue(request);
+  }
+
+  get isUnused(): boolean {
+    const isDialling = this.maxSockets < this.#settings.maxConnections;
+    return !isDialling && Object.keys({ ...this.sockets, ...this.freeSockets, ...this.requests }).length === 0;
   }
 
   /** Closes what nobody uses, now, and every other connection after its request. */
@@ -137,6 +144,7 @@ export class EndpointAgent extends nodeHttp.Agent {
   }
 
   #failure(error: Error): MeshError {
+    if (error instanceof MeshError) return error;
     return new MeshError("connect_failed", `could not connect to ${this.#settings.address}: ${error.message}${shortageWords(error)}`, {
       cause: error,
     });

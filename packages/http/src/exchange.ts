@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { type Attempt, type BodySource, type Cancel, type HeaderMap, type MeshRequest, type MeshResponse, PushBody } from "@heddle/core";
 import type { Dispatcher } from "undici";
 import type { Wire } from "./connection.ts";
+import { failureOfHandshake } from "./tls-failure.ts";
 import { transportFailure } from "./transport-failure.ts";
 
 type Controller = Dispatcher.DispatchController;
@@ -18,6 +19,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   isOver = false;
   /** Set before the caller's own body iterable throws into undici. */
   bodyFailure: { readonly error: unknown } | null = null;
+  readonly authority: string;
   readonly #cancel: Cancel;
   readonly #onCancel: (reason: unknown) => void;
   /** undici holds the head back until the first chunk of an iterable. */
@@ -33,7 +35,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #isPaused = false;
 
   constructor(request: MeshRequest, resolve: (response: MeshResponse) => void, reject: (error: unknown) => void) {
-    const { attempt, body, cancel } = request;
+    const { attempt, authority, body, cancel } = request;
+    this.authority = authority;
     this.#attempt = attempt;
     this.#isSentAtOnce = body === null || typeof body === "string" || body instanceof Uint8Array;
     this.#reply = { resolve, reject };
@@ -140,7 +143,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     const socket = this.wire?.socket;
     if (attempt?.reusedConnection && socket && socket.bytesRead !== this.#bytesReadBefore) attempt.reusedConnection = false;
     // A connection that died before a streamed body gave its first chunk carried nothing of this request.
-    return transportFailure(error, attempt ? attempt.wasSent : this.#controller !== null, this.#body !== null);
+    const wasSent = attempt ? attempt.wasSent : this.#controller !== null;
+    return failureOfHandshake(socket ?? null, error, wasSent) ?? transportFailure(error, wasSent, this.#body !== null);
   }
 
   #stop(reason: unknown): void {

@@ -14,20 +14,20 @@ import { type Dispatcher, Pool } from "undici";
 import { Connection } from "./connection.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { type Dial, dialer } from "./dial.ts";
+import { tlsDialer } from "./dial-tls.ts";
 import { EndpointAgent } from "./endpoint-agent.ts";
 import { Exchange } from "./exchange.ts";
 import { OpenSockets } from "./open-sockets.ts";
 import { sendableBody } from "./sendable-body.ts";
 import { wireHeaders } from "./wire-headers.ts";
 
-/** HTTP/1.1 over undici, one Pool a channel. Plaintext only. */
+/** HTTP/1.1 over undici, in the clear or over TLS: one Pool a channel, or one for each host where servers are known by the host's name. */
 export function httpTransport(): Transport {
   // A connection keeps the stores of the request it is opened in, of the application's own storages too, for as long as it is open.
   const outsideRequests = AsyncLocalStorage.snapshot();
   return {
     open(settings) {
       if (settings.protocol !== "http1") throw new TypeError(`${settings.address}: this transport speaks http1, not ${settings.protocol}`);
-      if (settings.tls !== null) throw new TypeError(`${settings.address}: this transport does not speak TLS`);
       return new HttpChannel(settings, outsideRequests);
     },
   };
@@ -38,24 +38,36 @@ class HttpChannel implements Channel {
   readonly #settings: ChannelSettings;
   readonly #dial: Dial;
   readonly #open = new OpenSockets();
-  #pool: Pool | null = null;
+  readonly #perHost: boolean;
+  /** Every pool there is; without {@link #perHost} there is one. */
+  readonly #pools = new Map<string, HostPool>();
+  /** That of the last request. */
+  #pool: HostPool | null = null;
   #pipes: ConnectionSlots | null = null;
-  #agent: EndpointAgent | null = null;
-  /** What the pool's connections say as `host` when a request says nothing else: the first request's authority. */
-  #originAuthority = "";
+  readonly #agents = new Map<string, EndpointAgent>();
   #isClosed = false;
   #destroyedBy: Error | null = null;
   readonly #closed: PromiseWithResolvers<void> = Promise.withResolvers<void>();
 
   constructor(settings: ChannelSettings, outsideRequests: ReturnType<typeof AsyncLocalStorage.snapshot>) {
     this.#settings = settings;
-    const dial = dialer(settings.address, () => settings.connectTimeoutMs);
-    this.#dial = (connected) => outsideRequests(dial, connected);
+    const { address, tls } = settings;
+    const timeoutMs = () => settings.connectTimeoutMs;
+    const dial = tls === null ? dialer(address, timeoutMs) : tlsDialer(address, tls, "http/1.1", timeoutMs);
+    this.#dial = (connected, authority) => outsideRequests(dial, connected, authority);
+    // A server that proved to be one host has not proved to be another.
+    this.#perHost = tls?.mode === "simple";
   }
 
-  agent(): Agent {
-    this.#agent ??= new EndpointAgent(this.#settings, this.#dial, this.#open);
-    return this.#agent;
+  agent(authority: string): Agent {
+    const host = this.#perHost ? authority : "";
+    let agent = this.#agents.get(host);
+    if (agent === undefined) {
+      agent = new EndpointAgent(this.#settings, this.#dial, this.#open);
+      this.#agents.set(host, agent);
+    }
+    agent.authority = authority;
+    return agent;
   }
 
   connections(): number {
@@ -66,10 +78,9 @@ class HttpChannel implements Channel {
     const { promise, resolve } = this.#closed;
     if (!this.#isClosed) {
       this.#isClosed = true;
-      this.#agent?.closeIdle();
+      for (const agent of this.#agents.values()) agent.closeIdle();
       const closed = () => this.#open.closed().then(resolve);
-      if (this.#pool) this.#pool.close().then(closed, closed);
-      else void closed();
+      Promise.all(Array.from(this.#pools.values(), ({ pool }) => pool.close())).then(closed, closed);
     }
     return promise;
   }
@@ -79,8 +90,7 @@ class HttpChannel implements Channel {
     this.#isClosed = true;
     this.#destroyedBy = reason;
     // What is cut is told to each exchange; a pool destroyed while requests wait never ends its own `close`.
-    if (this.#pool) this.#pool.destroy(reason).then(resolve, resolve);
-    else resolve();
+    Promise.all(Array.from(this.#pools.values(), ({ pool }) => pool.destroy(reason))).then(() => resolve(), resolve);
     this.#open.destroy(reason);
   }
 
@@ -89,8 +99,9 @@ class HttpChannel implements Channel {
     if (this.#isClosed)
       return Promise.reject(new TransportFailure("connect-failure", `the channel to ${this.#settings.address} is closed`));
     if (isUpgrade(request)) return this.#sendForPipe(request);
-    const pool = this.#pool ?? this.#openPool(request.authority);
-    return dispatchOn(pool, request, this.#originAuthority);
+    let pool = this.#pool;
+    if (pool === null || (this.#perHost && pool.host !== request.authority)) pool = this.#poolOf(request.authority);
+    return dispatchOn(pool.pool, request, pool.originAuthority);
   }
 
   /** On a connection of its own, which was never used before and will never be used again. */
@@ -114,17 +125,43 @@ class HttpChannel implements Channel {
     }
   }
 
-  #openPool(authority: string): Pool {
+  #poolOf(authority: string): HostPool {
+    const host = this.#perHost ? authority : "";
+    this.#pool = this.#pools.get(host) ?? this.#openPool(host, authority);
+    return this.#pool;
+  }
+
+  #openPool(host: string, authority: string): HostPool {
+    this.#closeUnused();
     const origin = logicalOrigin(authority);
-    this.#originAuthority = origin.host;
     const pool = new Pool(origin, {
       ...CONNECTION_OPTIONS,
       connections: this.#settings.maxConnections,
       factory: (url, options) => new Connection(url, options, this.#dial, this.#open),
     });
-    this.#pool = pool;
-    return pool;
+    const opened = { host, originAuthority: origin.host, pool };
+    this.#pools.set(host, opened);
+    return opened;
   }
+
+  /** Hosts may be as many as a wildcard has names; those that are not called any more must not stay. */
+  #closeUnused(): void {
+    for (const [host, { pool }] of this.#pools) {
+      const { connected, size } = pool.stats;
+      if (connected > 0 || size > 0) continue;
+      this.#pools.delete(host);
+      void pool.close();
+    }
+    for (const [host, agent] of this.#agents) if (agent.isUnused) this.#agents.delete(host);
+  }
+}
+
+interface HostPool {
+  /** Whose requests it takes; empty: everybody's. */
+  readonly host: string;
+  /** What its connections say as `host` when a request says nothing else: the first request's authority. */
+  readonly originAuthority: string;
+  readonly pool: Pool;
 }
 
 const CONNECTION_OPTIONS = {

@@ -1,13 +1,15 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TlsOptions } from "node:tls";
 import { type Clock, systemClock } from "@heddle/core";
 import { type Answer, checked, completeAnswer, failureAnswer, lowerCaseHeaders, type ReceivedRequest, receivedRequest } from "./answer.ts";
 import type { PipeEndpoint } from "./contract/transport-pipe.ts";
 import type { ExchangeStage } from "./fake-endpoint.ts";
 
-/** A real HTTP/1.1 server on 127.0.0.1 that does as it is told, for the transport contract over real sockets. */
+/** A real HTTP/1.1 server on 127.0.0.1 that does as it is told, for the transport contract over real sockets, in the clear or over TLS. */
 export interface LoopbackEndpoint extends PipeEndpoint {
   /** Connections open at the server. */
   connections(): number;
@@ -19,8 +21,8 @@ type Behaviour = (request: IncomingMessage, response: ServerResponse) => Promise
 /** Time for the other side to see what was written before the connection is reset: a reset overtakes what is still unread. */
 const SEEN_MS = 30;
 
-export async function loopbackEndpoint(clock: Clock = systemClock): Promise<LoopbackEndpoint> {
-  const endpoint = new Loopback(clock);
+export async function loopbackEndpoint(clock: Clock = systemClock, tls: TlsOptions | null = null): Promise<LoopbackEndpoint> {
+  const endpoint = new Loopback(clock, tls);
   await endpoint.listen();
   return endpoint;
 }
@@ -29,14 +31,17 @@ class Loopback implements LoopbackEndpoint {
   readonly requests: ReceivedRequest[] = [];
   readonly #clock: Clock;
   readonly #sockets = new Set<Socket>();
-  readonly #server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    this.#behaviour(request, response).catch((error: unknown) => request.socket.destroy(error as Error));
-  });
+  readonly #server: Server;
   #port = 0;
   #behaviour: Behaviour = (request, response) => this.#answer(request, response, () => ({ json: {} }));
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, tls: TlsOptions | null) {
     this.#clock = clock;
+    const serve: RequestListener = (request, response) => {
+      this.#behaviour(request, response).catch((error: unknown) => request.socket.destroy(error as Error));
+    };
+    const options: ServerOptions = { keepAliveTimeout: 60_000 };
+    this.#server = tls === null ? createServer(options, serve) : createTlsServer({ ...options, ...tls }, serve);
     this.#server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
@@ -69,7 +74,7 @@ class Loopback implements LoopbackEndpoint {
         await giveHead(response, after === "body" ? "par" : null);
         await this.#wait();
       }
-      request.socket.resetAndDestroy();
+      this.#reset(request.socket);
     });
   }
 
@@ -166,6 +171,11 @@ class Loopback implements LoopbackEndpoint {
     const last = trailers();
     if (last) response.addTrailers(last as Record<string, string>);
     response.end();
+  }
+
+  /** Beneath TLS, which has no reset of its own. */
+  #reset({ remotePort }: Socket): void {
+    for (const socket of this.#sockets) if (socket.remotePort === remotePort) socket.resetAndDestroy();
   }
 
   #wait(): Promise<void> {
