@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { Clock, ControlSource, MeshSnapshot, Problem, Timer } from "@heddle/core";
+import type { Clock, ControlSource, MeshSnapshot, Problem } from "@heddle/core";
 import { type ContractCheck, eventually, type Passing } from "./check.ts";
+import { countTimers } from "./count-timers.ts";
 
 /**
  * What the suite needs: a source and the configuration it reads. When it is opened the configuration says that there is one service,
@@ -83,33 +84,6 @@ function watchSource(harness: ControlSourceHarness): Watcher {
         const seen = problems.map((problem) => `${problem.where}: ${problem.message}`).join("; ");
         assert.fail(`expected an update with the services ${wanted}; the last of ${snapshots.length} had ${told()}; problems: ${seen}`);
       });
-    },
-  };
-}
-
-function countTimers(clock: Clock): { readonly clock: Clock; readonly pending: ReadonlySet<Timer> } {
-  const pending = new Set<Timer>();
-  return {
-    pending,
-    clock: {
-      now: () => clock.now(),
-      wallTime: () => clock.wallTime(),
-      setTimer(delayMs, callback, idle) {
-        const timer = clock.setTimer(
-          delayMs,
-          () => {
-            pending.delete(timer);
-            callback();
-          },
-          idle,
-        );
-        pending.add(timer);
-        return timer;
-      },
-      clearTimer(timer) {
-        pending.delete(timer);
-        clock.clearTimer(timer);
-      },
     },
   };
 }
