@@ -224,7 +224,8 @@ function tellAdded(client: ClientRequest, headers: HeaderMap): void {
 
 /** The connection ended it, and not the caller, who destroys with an error of his own or none. */
 function isOfTheConnection(socket: Duplex | null, error: Error | null): boolean {
-  if (error !== null && isNotTheProtocol(error)) return true;
+  // An alert of TLS is not the end of the connection yet.
+  if (error !== null && (isNotTheProtocol(error) || "library" in error)) return true;
   if (socket === null) return false;
   const cause = socket.errored;
   // The system's errors have a `syscall`, those of OpenSSL a `library`.

@@ -1,14 +1,26 @@
 import type { Socket } from "node:net";
+import type { Dial, Dialled } from "./dial.ts";
 
-/** The sockets of a channel that are open, whoever uses them. */
+/** The sockets of a channel that are open, whoever uses them, and those that are to be. */
 export class OpenSockets {
   /** Counted over all channels: the next channel to the same endpoint goes on where this one stops. */
   static #opened = 0;
   readonly #sockets = new Map<Socket, number>();
+  readonly #dialling = new Set<Socket>();
   #waiting: (() => void)[] = [];
 
   get count(): number {
     return this.#sockets.size;
+  }
+
+  /** As `dial` does, so that {@link destroy} finds what is not connected yet: undici leaves it to its timeout. */
+  dial(dial: Dial, done: Dialled, authority: string): Socket | null {
+    const dialled = dial((error, socket) => {
+      if (dialled) this.#dialling.delete(dialled);
+      done(error, socket);
+    }, authority);
+    if (dialled) this.#dialling.add(dialled);
+    return dialled;
   }
 
   /** Returns its number: a socket that is opened later has a higher one. */
@@ -36,6 +48,7 @@ export class OpenSockets {
   }
 
   destroy(reason: Error): void {
+    for (const socket of this.#dialling) socket.destroy(reason);
     for (const socket of this.#sockets.keys()) socket.destroy(reason);
   }
 }

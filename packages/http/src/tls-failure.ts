@@ -45,13 +45,19 @@ interface Handshaken {
   readonly at: number;
   /** What this process showed of itself. */
   readonly ours: X509Certificate | undefined;
+  /** The first that came later. Node ends the connection behind it, and whoever owns the socket may remember only that. */
+  alert: number | null;
 }
 
 const handshakes = new WeakMap<Socket, Handshaken>();
 
 /** Of a socket that is gone nobody can ask what was shown on it. */
 export function rememberHandshake(socket: TLSSocket): void {
-  handshakes.set(socket, { at: systemClock.now(), ours: socket.getX509Certificate() });
+  const handshaken: Handshaken = { at: systemClock.now(), ours: socket.getX509Certificate(), alert: null };
+  socket.on("error", (error) => {
+    handshaken.alert ??= alertOf(error);
+  });
+  handshakes.set(socket, handshaken);
 }
 
 /** An error before the end of a handshake, with the side that refused. */
@@ -61,7 +67,10 @@ export function inHandshakeWords(error: Error): Error {
   if (alert !== null) return new Error(alertWords(alert, ""), { cause: error });
   if (NOT_TLS.has(code))
     return new Error("the server answered the TLS handshake with something that is not TLS; does it speak plain text?", { cause: error });
-  if (code === "ECONNRESET") return new Error("the server closed the connection during the TLS handshake", { cause: error });
+  if (code === "ECONNRESET")
+    return new Error("the server closed the connection during the TLS handshake, as one may that refuses a client's certificate", {
+      cause: error,
+    });
   // undici has rules of its own for Node's code of a wrong host name.
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return new Error(`this process refused the server's certificate: ${error.message}`, { cause: error });
@@ -76,7 +85,7 @@ export function inHandshakeWords(error: Error): Error {
 export function failureOfHandshake(socket: Socket | null, error: unknown, wasSent: boolean): TransportFailure | null {
   const handshaken = socket === null ? undefined : handshakes.get(socket);
   if (handshaken === undefined || socket?.bytesRead !== 0) return null;
-  const alert = alertOf(error) ?? alertOf(socket.errored);
+  const { alert } = handshaken;
   if (alert !== null) return new TransportFailure("connect-failure", alertWords(alert, `: ${oursWords(handshaken)}`), { cause: error });
   if (systemClock.now() - handshaken.at > RIGHT_AFTER_MS || !wasClosed(socket)) return null;
   const message = `the server closed the connection right after the TLS handshake, which is how a server refuses a client's certificate: ${oursWords(handshaken)}`;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock, type Transport } from "@heddle/core";
+import { systemClock } from "@heddle/core";
 import { type LoopbackEndpoint, loopbackEndpoint, transportContract, transportPipeContract } from "@heddle/testing";
 import { test } from "vitest";
-import { LiveAuthority, REVIEWS, TestClientTls, WEB } from "../test/tls.ts";
+import { LiveAuthority, overTls, REVIEWS, TestClientTls, WEB } from "../test/tls.ts";
 import { httpTransport } from "./undici-transport.ts";
 
 async function open() {
@@ -19,12 +19,7 @@ const client = new TestClientTls(authority.issue(WEB));
 
 async function openTls() {
   const endpoint = await loopbackEndpoint(systemClock, server);
-  return { ...openOn(endpoint), transport: overTls(httpTransport()) };
-}
-
-/** The suite knows of no TLS: whatever it opens is opened with it. */
-function overTls(transport: Transport): Transport {
-  return { open: (settings) => transport.open({ ...settings, tls: client }) };
+  return { ...openOn(endpoint), transport: overTls(httpTransport(), client) };
 }
 
 transportContract({ name: "undici", test, open });

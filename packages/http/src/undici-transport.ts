@@ -54,7 +54,7 @@ class HttpChannel implements Channel {
     const { address, tls } = settings;
     const timeoutMs = () => settings.connectTimeoutMs;
     const dial = tls === null ? dialer(address, timeoutMs) : tlsDialer(address, tls, "http/1.1", timeoutMs);
-    this.#dial = (connected, authority) => outsideRequests(dial, connected, authority);
+    this.#dial = (connected, authority) => outsideRequests(() => this.#open.dial(dial, connected, authority));
     // A server that proved to be one host has not proved to be another.
     this.#perHost = tls?.mode === "simple";
   }

@@ -1,5 +1,5 @@
 import type { ConnectionOptions, TLSSocket } from "node:tls";
-import { type ClientTls, systemClock } from "@heddle/core";
+import { type ClientTls, systemClock, type Transport } from "@heddle/core";
 import { type CertificateWish, HOUR, type IssuedCertificate, leaf, root } from "../../core/test/authority.ts";
 
 export const REVIEWS = "spiffe://shop.test/ns/shop/sa/reviews";
@@ -52,4 +52,9 @@ export class TestClientTls implements ClientTls {
     const names = socket.getPeerX509Certificate()?.subjectAltName ?? "nobody";
     return names === `URI:${this.#expected}` ? null : new Error(`the server is ${names}, expected ${this.#expected}`);
   }
+}
+
+/** For what knows of no TLS: all that it opens is opened with it, and as `protocol` if that is given. */
+export function overTls(transport: Transport, tls: ClientTls, protocol?: "http2"): Transport {
+  return { open: (settings) => transport.open({ ...settings, tls, ...(protocol && { protocol }) }) };
 }
