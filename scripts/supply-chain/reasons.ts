@@ -2,6 +2,8 @@
 export const REASONS: Readonly<Record<string, string>> = {
   "@opentelemetry/api":
     "Spans, metrics and the context of the tracing that the application has. A peer, since two copies of it do not see each other; `heddle` brings one that SDK 2 takes.",
+  asn1js:
+    "Writes the certificates of the development authority, and reads requests for them. What builds certificates upon it patches globals (`@peculiar/asn1-*` by `tslib`, `pkijs`); it does not.",
   cockatiel: "Policies that an application already has may stand in the place of the mesh's own. The mesh calls what it is given.",
   express: "Serves half of the demo, where it is installed. The adapter and `mesh.listen(app)` take your own copy and load none.",
   fastify: "Serves half of the demo, where it is installed; the adapter has its types. The plugin runs in your own copy and loads none.",

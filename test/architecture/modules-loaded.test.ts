@@ -4,17 +4,22 @@ import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Every file that Node loads for `import "<specifier>"`, by import or require, built-in modules left out. */
-function loadedBy(specifier: string): readonly string[] {
+/** Every file that Node loads for `import "<specifier>"` and the lines after it, by import or require, built-in modules left out. */
+function loadedBy(specifier: string, use = ""): readonly string[] {
   const script = `
     import { registerHooks } from "node:module";
     const urls = [];
     registerHooks({ load(url, context, next) { urls.push(url); return next(url, context); } });
     await import(${JSON.stringify(specifier)});
+    ${use};
     console.log(JSON.stringify(urls));
   `;
+  return printedBy(script).filter((url) => url.startsWith("file:"));
+}
+
+function printedBy(script: string): readonly string[] {
   const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: root, encoding: "utf8" });
-  return (JSON.parse(output) as string[]).filter((url) => url.startsWith("file:"));
+  return JSON.parse(output) as string[];
 }
 
 function thirdParties(urls: readonly string[]): readonly string[] {
@@ -40,11 +45,24 @@ test('`import "heddle"` adds undici alone', () => {
   expect(thirdParties(loadedBy("heddle")).filter((name) => name !== "@opentelemetry/api" && name !== "undici")).toEqual([]);
 });
 
+test('`import "@heddle/spiffe"` loads nothing of others; a certificate loads asn1js, which changes no global', () => {
+  const others = (urls: readonly string[]) => thirdParties(urls).filter((name) => name !== "@opentelemetry/api");
+  expect(others(loadedBy("@heddle/spiffe"))).toEqual([]);
+  const issue = `const { Authority } = await import("@heddle/spiffe"); Authority.create({ trustDomain: "a", nowMs: 0, lifetimeMs: 1 })`;
+  expect(others(loadedBy("@heddle/spiffe", issue))).toEqual(["@peculiar/utils", "asn1js"]);
+  const names = (script: string) => `
+    const before = Reflect.ownKeys(globalThis);
+    ${script};
+    console.log(JSON.stringify(Reflect.ownKeys(globalThis).filter((name) => !before.includes(name)).map(String)));
+  `;
+  expect(printedBy(names(issue))).toEqual([]);
+  // What does add one: so that the silence above means something.
+  expect(printedBy(names("globalThis.another = 1"))).toEqual(["another"]);
+});
+
 /** Modules of Node's own that are loaded after `import "<specifier>"`. */
 function builtinsLoadedBy(specifier: string): readonly string[] {
-  const script = `await import(${JSON.stringify(specifier)}); console.log(JSON.stringify(process.moduleLoadList))`;
-  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: root, encoding: "utf8" });
-  return JSON.parse(output) as string[];
+  return printedBy(`await import(${JSON.stringify(specifier)}); console.log(JSON.stringify(process.moduleLoadList))`);
 }
 
 test('`import "heddle"` does not load Node\'s own copy of undici, which costs more memory than the mesh', () => {
