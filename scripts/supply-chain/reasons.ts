@@ -7,6 +7,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   cockatiel: "Policies that an application already has may stand in the place of the mesh's own. The mesh calls what it is given.",
   express: "Serves half of the demo, where it is installed. The adapter and `mesh.listen(app)` take your own copy and load none.",
   fastify: "Serves half of the demo, where it is installed; the adapter has its types. The plugin runs in your own copy and loads none.",
+  jose: "Verifies the signatures of tokens. Without dependencies, over the cryptography of Node itself.",
   "light-my-request": "Calls a `node:http` handler without a socket, so that servers are tested in virtual time.",
   opossum: "`engine: opossum` in a document, and breakers that an application already has.",
   pino: "Writes the access log. Fast, and what an application most often logs with, whose instance may be given.",

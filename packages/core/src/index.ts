@@ -1,3 +1,4 @@
+export type { OwnFetch, OwnResponse } from "./authorization/jwks-fetch.ts";
 export * from "./cancel.ts";
 export * from "./client-tls.ts";
 export * from "./clock.ts";

@@ -1,0 +1,48 @@
+import { parseSpiffeId } from "../identity/names/spiffe-id.ts";
+import { compileSpiffeIdMatcher, type SpiffeIdMatcher } from "../identity/names/spiffe-id-matcher.ts";
+import { inboundConnection, setForwardedPeers } from "../inbound-call.ts";
+import { InboundRefusal } from "../inbound-refusal.ts";
+import type { Peer } from "../inbound-request-context.ts";
+import type { Layer } from "../layer.ts";
+import { derive, requestName } from "../message.ts";
+import type { InboundPolicy } from "../model/inbound-policy.ts";
+import { parseForwardedClientCert } from "./forwarded-client-cert.ts";
+import { headersWithout } from "./headers-without.ts";
+
+/** Envoy's name: whom a proxy serves. */
+export const FORWARDED_CLIENT_CERT_HEADER = "x-forwarded-client-cert";
+
+/**
+ * Takes away `x-forwarded-client-cert` unless the peer of the connection is one that the policy trusts to say whom it serves. Of such a
+ * peer it must be readable, or the request is refused with `invalid_request`; what it says is `req.mesh.forwardedPeers`, and never the
+ * identity that authorization decides by. The claim headers of tokens are taken away where tokens are verified, whoever sent them.
+ */
+export function identityHeaders(policy: () => InboundPolicy | null): Layer {
+  let trusted: readonly SpiffeIdMatcher[] = [];
+  let compiledFrom: readonly string[] = [];
+  const isTrusted = (peer: Peer | null): boolean => {
+    const patterns = policy()?.trustedPeers ?? [];
+    if (patterns !== compiledFrom) {
+      // A pattern that is none is refused before it comes into force; here it would be nobody.
+      trusted = patterns.map(compileSpiffeIdMatcher).flatMap((matcher) => (matcher.ok ? [matcher.value] : []));
+      compiledFrom = patterns;
+    }
+    if (peer === null || trusted.length === 0) return false;
+    const id = parseSpiffeId(peer.spiffeId);
+    return id.ok && trusted.some((matcher) => matcher.matches(id.value));
+  };
+  return (next) => (request) => {
+    const field = request.headers[FORWARDED_CLIENT_CERT_HEADER];
+    if (field === undefined) return next(request);
+    if (!isTrusted(inboundConnection(request).peer))
+      return next(derive(request, { headers: headersWithout(request.headers, [FORWARDED_CLIENT_CERT_HEADER]) }));
+    // Fields of one name are one list (RFC 9110 section 5.3), as every proxy on the way may have joined them.
+    const reading = parseForwardedClientCert(typeof field === "string" ? field : field.join(","));
+    if (!reading.ok) {
+      const why = `serving ${requestName(request)}: ${FORWARDED_CLIENT_CERT_HEADER}: ${reading.reason}`;
+      return Promise.reject(new InboundRefusal("invalid_request", why, {}));
+    }
+    setForwardedPeers(request, reading.value);
+    return next(request);
+  };
+}

@@ -1,0 +1,27 @@
+import { type KeyRing, readJwks } from "./jwks.ts";
+
+/** The keys of one issuer, wherever they come from. */
+export interface KeySet {
+  /** The keys in force; null: {@link load} has to be waited for. */
+  current(): KeyRing | null;
+  /** null: there are none that may be used, and {@link problem} says why. Never rejects. */
+  load(): Promise<KeyRing | null>;
+  /** Asked where `ring` lacks a key that a token names. The keys in force after looking again, if that may be; null: as with `load`. */
+  renew(ring: KeyRing): Promise<KeyRing | null>;
+  /** Why there are no keys, or no newer ones. */
+  readonly problem: string | null;
+  close(): void;
+}
+
+/** Keys that stand in the configuration. */
+export function inlineKeySet(jwks: object): KeySet {
+  const reading = readJwks(jwks);
+  const ring = reading.ok ? reading.value : null;
+  return {
+    current: () => ring,
+    load: () => Promise.resolve(ring),
+    renew: () => Promise.resolve(ring),
+    problem: reading.ok ? null : `the inline key set: ${reading.reason}`,
+    close: () => {},
+  };
+}
