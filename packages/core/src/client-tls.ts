@@ -7,7 +7,8 @@ export interface ClientTls {
   readonly mode: "simple" | "mutual";
   /**
    * For `tls.connect`, beside the socket. Asked for each connection, so that a new one has the newest certificate. `authority`: of the
-   * request that it is opened for. Throws a MeshError `no_identity` where this process has no certificate that is valid now.
+   * request that it is opened for. Throws a MeshError `no_identity` where this process has no certificate that is valid now, or no roots
+   * to verify the server by.
    */
   connectOptions(authority: string): ConnectionOptions;
   /**
@@ -15,4 +16,9 @@ export interface ClientTls {
    * written, whatever Node thinks of the connection.
    */
   refusal(socket: TLSSocket, authority: string): Error | null;
+  /**
+   * Called at once after `tls.connect`, with its socket. What it returns says, of a handshake that failed, why this side refused whom it
+   * met, in words that name both; null: for no reason of its own. Node verifies before it tells anybody, and names neither.
+   */
+  watch(socket: TLSSocket, authority: string): () => Error | null;
 }

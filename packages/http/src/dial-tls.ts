@@ -33,7 +33,9 @@ export function tlsDialer(address: string, tls: ClientTls, protocol: Application
       queueMicrotask(() => done(error as Error, null));
       return null;
     }
-    whenShaken(socket, { address, timeoutMs: connectTimeoutMs(), refusal: () => refusalOf(socket, tls, protocol, authority) }, done);
+    const refusalSeen = tls.watch(socket, authority);
+    const refusal = () => refusalOf(socket, tls, protocol, authority);
+    whenShaken(socket, { address, timeoutMs: connectTimeoutMs(), refusal, refusalSeen }, done);
     return socket;
   };
 }
@@ -42,10 +44,11 @@ interface Handshake {
   readonly address: string;
   readonly timeoutMs: number;
   refusal(): Error | null;
+  refusalSeen(): Error | null;
 }
 
 /** The socket's own timeout would begin anew with each step of the handshake. */
-function whenShaken(socket: TLSSocket, { address, timeoutMs, refusal }: Handshake, done: Dialled): void {
+function whenShaken(socket: TLSSocket, { address, timeoutMs, refusal, refusalSeen }: Handshake, done: Dialled): void {
   const lateAt = systemClock.now() + timeoutMs + LATE_MS;
   const giveUp = () => socket.destroy(new ConnectTimeout(timeoutWords(socket, address, timeoutMs)));
   const onTimeout = () => {
@@ -59,7 +62,7 @@ function whenShaken(socket: TLSSocket, { address, timeoutMs, refusal }: Handshak
   };
   const onError = (error: Error) => {
     stop();
-    done(inHandshakeWords(error), null);
+    done(refusalSeen() ?? inHandshakeWords(error), null);
   };
   const onSecure = () => {
     const refused = refusal();

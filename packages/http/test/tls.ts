@@ -52,6 +52,10 @@ export class TestClientTls implements ClientTls {
     const names = socket.getPeerX509Certificate()?.subjectAltName ?? "nobody";
     return names === `URI:${this.#expected}` ? null : new Error(`the server is ${names}, expected ${this.#expected}`);
   }
+
+  watch(): () => Error | null {
+    return () => null;
+  }
 }
 
 /** For what knows of no TLS: all that it opens is opened with it, and as `protocol` if that is given. */

@@ -49,7 +49,7 @@ test("a renewed channel finishes what it has, and the next use opens another", (
 
 test("whatever differs in the settings makes another channel", () => {
   const { all } = channels();
-  const tls = { key: "one", mode: "simple", connectOptions: () => ({}), refusal: () => null } as const;
+  const tls = { key: "one", mode: "simple", connectOptions: () => ({}), refusal: () => null, watch: () => () => null } as const;
   const variants: Partial<ChannelSettings>[] = [
     {},
     { address: "b:1" },
