@@ -78,3 +78,9 @@ function decode(base64: string): Buffer | null {
   const der = Buffer.from(base64, "base64");
   return base64 !== "" && der.toString("base64") === base64 ? der : null;
 }
+
+/** One block, as RFC 7468 section 2 says to write it. */
+export function pemOf(label: string, der: Uint8Array): string {
+  const lines = Buffer.from(der).toString("base64").replace(/.{64}/g, "$&\n").trimEnd();
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
+}
