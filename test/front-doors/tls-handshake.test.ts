@@ -75,6 +75,7 @@ test("a check that throws refuses", async () => {
     key: "throws",
     mode: "mutual",
     connectOptions: (host) => tls.connectOptions(host),
+    watch: () => () => null,
     refusal: () => {
       throw new Error("cannot tell");
     },
@@ -93,6 +94,7 @@ test("without a certificate nothing is connected to, and the caller gets the ver
       throw none;
     },
     refusal: () => null,
+    watch: () => () => null,
   });
   expect(error).toBe(none);
   expect(wasSent).toBe(false);

@@ -13,7 +13,12 @@ export class ServerRefused extends Error {
 export function refusalSeen(socket: TLSSocket, refusal: () => Error | null): () => Error | null {
   let seen: Error | null = null;
   socket.prependOnceListener("secure", () => {
-    seen = refusal();
+    try {
+      seen = refusal();
+    } catch (error) {
+      // Thrown here it would end the process; what cannot be decided is asked again before the connection is used, and throws there.
+      seen = error as Error;
+    }
   });
   return () => seen;
 }
