@@ -21,6 +21,8 @@ export type { ExplainedBackend, ExplainedDecision, ExplainedRoute, ExplainReques
 export * from "./extension-options.ts";
 export type * from "./gen/document.ts";
 export * from "./identity/certificate.ts";
+export * from "./identity/certificate-files.ts";
+export type { IdentityFilesOptions, OneCertificateFile, SeparateCertificateFiles } from "./identity/certificate-files-options.ts";
 export * from "./identity/certificate-source.ts";
 export * from "./identity/names/reading.ts";
 export * from "./identity/names/spiffe-id.ts";
