@@ -69,7 +69,7 @@ function backendState({ policy, endpoints: count, ejected }: PickParameters, ran
   const state = new BackendStateClass(backend, snapshot.endpointSets.get(SERVICE) ?? null, {
     clock: systemClock,
     random,
-    channels: new ChannelsClass(stubTransport(), systemClock),
+    channels: new ChannelsClass(stubTransport(), systemClock, random),
     extensions: new ExtensionsClass(),
     report(problem) {
       throw new Error(problem.message);

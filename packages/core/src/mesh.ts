@@ -163,7 +163,7 @@ class RunningMesh implements Mesh {
     const warn = (message: string) => this.#problems.report({ where: "telemetry", message, severity: "warning" });
     this.#metrics = createMetrics(this.clock, warn);
     this.#log = accessLog(options.accessLog ?? false, { clock: this.clock, warn });
-    this.#channels = new Channels(options.transport, this.clock);
+    this.#channels = new Channels(options.transport, this.clock, this.random);
     this.#extensions = new Extensions(options);
     const time = { clock: this.clock, deadlines: this.deadlines, random: this.random, waits: this.#waits };
     this.#dataPlane = new DataPlane(this.#store.current, {

@@ -28,7 +28,7 @@ export function outboundStack(snapshot: MeshSnapshot = snapshotOf(), random: Ran
   const clock = virtualClock();
   const transport = fakeTransport();
   const deadlines = new Deadlines(clock);
-  const channels = new Channels(transport, clock);
+  const channels = new Channels(transport, clock, random);
   const outbound = { clock, deadlines, random, accessLog: null, metrics: pass, span: pass, waits: new Waits() };
   const dataPlane = new DataPlane(snapshot, { clock, random, channels, extensions: new Extensions(), report() {}, outbound });
   return {

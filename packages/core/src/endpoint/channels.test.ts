@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { tryOf } from "../../test/builders.ts";
 import { fakeTransport, stuck } from "../../test/fake-transport.ts";
 import { virtualClock } from "../../test/virtual-clock.ts";
+import { seededRandom } from "../random.ts";
 import type { ChannelSettings } from "../transport.ts";
 import { Channels } from "./channels.ts";
 
@@ -10,7 +11,7 @@ const IDLE_MS = 5 * 60_000;
 function channels() {
   const clock = virtualClock();
   const transport = fakeTransport();
-  return { clock, transport, all: new Channels(transport, clock) };
+  return { clock, transport, all: new Channels(transport, clock, seededRandom(1)) };
 }
 
 function settingsOf(parts: Partial<ChannelSettings> = {}): ChannelSettings {

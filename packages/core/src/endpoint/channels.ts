@@ -1,9 +1,18 @@
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
+import type { Random } from "../random.ts";
 import type { Channel, ChannelSettings, Transport } from "../transport.ts";
 
 /** Unused this long, a channel is closed; the next request opens a new one. */
 const IDLE_MS = 5 * 60_000;
+
+/** Handshakes take 2 ms of CPU each, here and at the other end: those of a rotation are spread over so long. */
+const RENEWAL_WINDOW_MS = 30_000;
+/** A channel that was renewed finishes what it has in flight for at least so long: answers take no longer. */
+const MIN_FINISH_MS = 5 * 60_000;
+/** A stream that is older has outlived what it was authenticated by for long enough. */
+const MAX_FINISH_MS = 60 * 60_000;
 
 /** A claim on the channel of an address under certain settings; shared by every backend that has the same endpoint. */
 export interface ChannelLease {
@@ -33,6 +42,18 @@ interface Entry {
   channel: Channel | null;
   leases: number;
   usedAt: number;
+  /** Until the channel is renewed after a rotation. */
+  renewal: Timer | null;
+}
+
+function isMutual({ tls }: ChannelSettings): boolean {
+  return tls?.mode === "mutual";
+}
+
+interface Finishing {
+  readonly settings: ChannelSettings;
+  /** Until it is cut; null: it may take however long it takes. */
+  limit: Timer | null;
 }
 
 function isIdle({ usedAt, channel }: Entry, now: number): boolean {
@@ -46,20 +67,23 @@ function isIdle({ usedAt, channel }: Entry, now: number): boolean {
 export class Channels {
   readonly #transport: Transport;
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #entries = new Map<string, Entry>();
-  readonly #closing = new Set<Channel>();
+  /** Those that finish what they have in flight. */
+  readonly #closing = new Map<Channel, Finishing>();
   #isDestroyed = false;
 
-  constructor(transport: Transport, clock: Clock) {
+  constructor(transport: Transport, clock: Clock, random: Random) {
     this.#transport = transport;
     this.#clock = clock;
+    this.#random = random;
   }
 
   lease(settings: ChannelSettings): ChannelLease {
     const key = JSON.stringify([settings.address, settings.protocol, settings.tls?.key ?? null, settings.maxConnections]);
     let entry = this.#entries.get(key);
     if (!entry) {
-      entry = { settings: { ...settings }, channel: null, leases: 0, usedAt: this.#clock.now() };
+      entry = { settings: { ...settings }, channel: null, leases: 0, usedAt: this.#clock.now(), renewal: null };
       this.#entries.set(key, entry);
     }
     entry.settings.connectTimeoutMs = settings.connectTimeoutMs;
@@ -105,28 +129,67 @@ export class Channels {
     }
   }
 
-  #close(entry: Entry): void {
-    const { channel } = entry;
+  /**
+   * The certificate of this process, or the roots it trusts, changed. New connections have the new ones at once, whoever opens them;
+   * channels of mutual TLS that are open now are renewed one by one, spread by chance over 30 s. One that waits for that since the last
+   * rotation waits no longer because of this one. What they have in flight may finish until `formerUntilMs` (wall-clock time: when what
+   * it was authenticated by ends), within 5 minutes and 1 hour; then it is cut.
+   */
+  rotate(formerUntilMs: number): void {
+    for (const [channel, finishing] of this.#closing)
+      if (isMutual(finishing.settings)) finishing.limit ??= this.#cutAt(formerUntilMs, channel, finishing.settings.address);
+    for (const entry of this.#entries.values()) {
+      if (entry.channel === null || entry.renewal !== null || !isMutual(entry.settings)) continue;
+      const renew = () => this.#close(entry, formerUntilMs);
+      entry.renewal = this.#clock.setTimer(this.#random() * RENEWAL_WINDOW_MS, renew, "idle");
+    }
+  }
+
+  #close(entry: Entry, untilMs: number | null = null): void {
+    const { channel, renewal, settings } = entry;
+    if (renewal) this.#clock.clearTimer(renewal);
+    entry.renewal = null;
     entry.channel = null;
     if (!channel) return;
-    this.#closing.add(channel);
+    this.#closing.set(channel, { settings, limit: untilMs === null ? null : this.#cutAt(untilMs, channel, settings.address) });
     // A channel that fails to close has nothing left to serve; destroy() frees it with the mesh.
-    const forget = () => this.#closing.delete(channel);
+    const forget = () => this.#forget(channel);
     channel.close().then(forget, forget);
+  }
+
+  #cutAt(untilMs: number, channel: Channel, address: string): Timer {
+    const leftMs = Math.min(MAX_FINISH_MS, Math.max(MIN_FINISH_MS, untilMs - this.#clock.wallTime()));
+    const cut = () => {
+      this.#forget(channel);
+      const why = `it was authenticated by a certificate or a root that was replaced, and had ${formatDuration(leftMs)} to finish`;
+      channel.destroy(new MeshError("connection_reset", `a connection to ${address} was cut: ${why}`));
+    };
+    return this.#clock.setTimer(leftMs, cut, "idle");
+  }
+
+  #forget(channel: Channel): void {
+    const limit = this.#closing.get(channel)?.limit;
+    if (limit) this.#clock.clearTimer(limit);
+    this.#closing.delete(channel);
   }
 
   /** Lets what is in flight finish. */
   async close(): Promise<void> {
     for (const entry of this.#entries.values()) this.#close(entry);
-    await Promise.allSettled([...this.#closing].map((channel) => channel.close()));
+    await Promise.allSettled([...this.#closing.keys()].map((channel) => channel.close()));
   }
 
   /** Cuts everything; nothing is opened any more. */
   destroy(reason: Error): void {
     this.#isDestroyed = true;
-    for (const entry of this.#entries.values()) if (entry.channel) this.#closing.add(entry.channel);
+    for (const { channel, renewal, settings } of this.#entries.values()) {
+      if (renewal) this.#clock.clearTimer(renewal);
+      if (channel) this.#closing.set(channel, { settings, limit: null });
+    }
     this.#entries.clear();
-    for (const channel of this.#closing) channel.destroy(reason);
-    this.#closing.clear();
+    for (const channel of [...this.#closing.keys()]) {
+      this.#forget(channel);
+      channel.destroy(reason);
+    }
   }
 }
