@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const source = (name: string): string => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url));
+const source = (name: string, file = "index.ts"): string => fileURLToPath(new URL(`./packages/${name}/src/${file}`, import.meta.url));
 
 /** Tests run on the sources; what tests in a child process or as an installation runs on `dist`, which `npm test` builds first. */
 export default defineConfig({
@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^@heddle\/(core|http|express-adapter|fastify-adapter|spiffe|testing)$/, replacement: source("$1") },
       { find: /^heddle$/, replacement: source("heddle") },
+      { find: /^@heddle\/testing\/authority$/, replacement: source("testing", "authority/index.ts") },
     ],
   },
   test: {
