@@ -117,8 +117,9 @@ function realPath(path: string): string {
 /** Differs where another directory took its place; undefined while there is none. */
 export function nodeIdentity(directory: string): string | undefined {
   try {
-    const { dev, ino } = statSync(directory, { bigint: true });
-    return `${dev}:${ino}`;
+    const { dev, ino, birthtimeNs } = statSync(directory, { bigint: true });
+    // With its birth, for the number of a directory that was removed goes to the next one that is made.
+    return `${dev}:${ino}:${birthtimeNs}`;
   } catch {
     return undefined; // The next refresh looks again.
   }

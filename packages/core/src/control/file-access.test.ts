@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -92,4 +92,27 @@ test("reads files only: a directory is unreadable, nothing is missing", () => {
   writeFileSync(join(directory, "file"), "x");
   expect(nodeFiles.read(join(directory, "file"))).toEqual({ kind: "text", text: "x" });
   expect(nodeFiles.read(join(directory, "file", "below"))).toEqual({ kind: "missing" });
+});
+
+test("watches a directory that took the place of one that was removed, also under the same number", async () => {
+  const path = join(directory, "conf", "mesh.yaml");
+  const inodes = new Set<number>();
+  let events = 0;
+  mkdirSync(join(directory, "conf"));
+  const watch = nodeFiles.watch(path, () => events++);
+  try {
+    // File systems that give a number again at once give it within a few rounds.
+    for (let round = 0; round < 5; round++) {
+      rmSync(join(directory, "conf"), { recursive: true });
+      mkdirSync(join(directory, "conf"));
+      inodes.add(statSync(join(directory, "conf")).ino);
+      watch.refresh();
+      await new Promise(setImmediate);
+      const before = events;
+      writeFileSync(path, document(`round${round}`));
+      await vi.waitFor(() => expect(events, `events of a change, inodes ${[...inodes]}`).toBeGreaterThan(before), { timeout: 5_000 });
+    }
+  } finally {
+    watch.close();
+  }
 });
