@@ -11,6 +11,7 @@ export {
   devIdentity,
 } from "./dev-identity.ts";
 export { writePem } from "./pem.ts";
+export { type WorkloadApiOptions, workloadApi } from "./workload-api.ts";
 export {
   type CertificateContent,
   type CertificateSigner,
