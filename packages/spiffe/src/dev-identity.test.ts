@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CertificateState, type Clock, type Problem, seededRandom } from "@heddle/core";
+import { certificateSourceContract } from "@heddle/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { peerVerifier } from "../../core/src/identity/verify-peer.ts";
 import { virtualClock } from "../../core/test/virtual-clock.ts";
@@ -222,7 +223,25 @@ describe("a change of the folder", () => {
     put(join(dir, "ca.key"), key);
     await virtual.advance(3_000);
     expect(states).toHaveLength(2);
+    expect(states[1]).toBe(states[0]);
     expect(errors()).toHaveLength(1);
+  });
+
+  test("that stays broken keeps nobody from renewing by the last good authority, and is said again after each renewal", async () => {
+    const dir = newFolder();
+    const { virtual, states, errors } = watching({ dir, lifetime: "1h" });
+    rmSync(join(dir, "ca.crt"));
+    await virtual.advance(0.51 * HOUR);
+    expect(states).toHaveLength(2);
+    expect(errors().map(({ message }) => message)).toEqual(Array(2).fill(expect.stringMatching(/ca\.crt is missing/)));
+  });
+
+  test("of its stamps alone changes nothing", async () => {
+    const dir = newFolder();
+    const { virtual, states } = watching({ dir });
+    put(join(dir, "ca.key"), readFileSync(join(dir, "ca.key"), "utf8"));
+    await virtual.advance(5_000);
+    expect(states).toHaveLength(1);
   });
 
   test("half done when it is looked at is no mistake", async () => {
@@ -258,6 +277,53 @@ describe("a change of the folder", () => {
     await virtual.advance(3_000);
     expect(states).toHaveLength(2);
   });
+});
+
+certificateSourceContract({
+  name: "identity.dev",
+  test,
+  open() {
+    const dir = newFolder();
+    const virtual = virtualClock();
+    const clock: Clock = { ...virtual, wallTime: () => START + virtual.now() };
+    const files = authorityFolder(dir);
+    const write = (authority: Authority): void => {
+      put(files.certificateFile, authority.bundlePem());
+      put(files.keyFile, authority.keyPem());
+    };
+    const make = () => Authority.create({ trustDomain: "heddle.test", nowMs: clock.wallTime(), lifetimeMs: 100 * HOUR });
+    let authority = make();
+    createAuthorityFolder(files, authority);
+    const source = devIdentity({ dir, lifetime: "1h" }, { nodeEnv: undefined });
+    return {
+      // Without the warning that it is not for production, which is no trouble.
+      source: {
+        name: source.name,
+        watch: (listener, given) =>
+          source.watch(
+            { update: (state) => listener.update(state), problem: (each) => each.severity === "error" && listener.problem(each) },
+            given,
+          ),
+      },
+      clock,
+      service: "web",
+      async rotate() {
+        write(authority);
+        // Half of life, and time to look at the folder first.
+        await virtual.advance(0.52 * HOUR);
+        return null;
+      },
+      async replaceRoots() {
+        authority = make();
+        write(authority);
+        return null;
+      },
+      breakIt: async () => put(files.keyFile, make().keyPem()),
+      mend: async () => write(authority),
+      pass: (ms) => virtual.advance(ms),
+      close: async () => {},
+    };
+  },
 });
 
 test("closed, it says nothing more and leaves no timer", async () => {

@@ -1,12 +1,14 @@
 import {
   type CertificateListener,
   type CertificateSource,
+  type CertificateState,
   type CertificateSurroundings,
   certificateFromDer,
   checkKeys,
   type Duration,
   durationMs,
   parseTrustDomain,
+  type Reading,
   RotationSchedule,
   rotationTiming,
   segmentProblem,
@@ -14,6 +16,7 @@ import {
   type Timer,
   type TrustBundles,
   trustBundles,
+  type WorkloadCertificate,
 } from "@heddle/core";
 import { type Authority, newKeyPair } from "./authority.ts";
 import { type AuthorityFolder, authorityFolder, ensureAuthority, folderStamp, readAuthorityFolder } from "./authority-folder.ts";
@@ -113,8 +116,10 @@ class DevIdentity {
   /** The stamp of what was last read, and of what was last seen. */
   #readStamp: string;
   #seenStamp: string;
-  /** The last problem that nothing has ended. */
-  #problem: string | null = null;
+  /** The last problems that nothing has ended. */
+  #folderProblem: string | null = null;
+  #issueProblem: string | null = null;
+  #last: CertificateState | null = null;
   #timer: Timer | null = null;
   #isClosed = false;
 
@@ -177,49 +182,59 @@ class DevIdentity {
   }
 
   #take(authority: Authority): void {
-    this.#authority = authority;
-    this.#bundles = trustBundles([authority.bundle], this.#bundles);
-    this.#issue();
+    const wasBroken = this.#folderProblem !== null;
+    this.#folderProblem = null;
+    if (this.#authority === null || !isSame(authority, this.#authority)) {
+      this.#authority = authority;
+      this.#bundles = trustBundles([authority.bundle], this.#bundles);
+      this.#issue();
+    } else if (wasBroken && this.#last !== null) this.#listener.update(this.#last);
   }
 
   #issue(): void {
-    const { service, lifetimeMs, folder } = this.#settings;
-    const authority = this.#authority;
     const bundles = this.#bundles;
-    if (this.#isClosed || authority === null || bundles === undefined) return;
-    const nowMs = this.#surroundings.clock.wallTime();
-    const id = spiffeId(authority.trustDomain, service);
-    if (!id.ok) {
-      this.#tell(id.reason);
-      return;
-    }
-    const { privateKey, publicKey } = newKeyPair();
-    const issued = authority.issue(publicKey, { id: id.value, nowMs, lifetimeMs });
-    if (!issued.ok) {
-      this.#fail(issued.reason);
-      return;
-    }
-    const key = privateKey.export({ type: "pkcs8", format: "der" });
-    const certificate = certificateFromDer({ chain: Buffer.concat(issued.value.chain), key, from: folder.path }, nowMs);
+    if (this.#isClosed || bundles === undefined) return;
+    const certificate = this.#newCertificate(this.#surroundings.clock.wallTime());
+    if (certificate === null) return;
     if (!certificate.ok) {
-      this.#fail(certificate.reason);
+      if (certificate.reason !== this.#issueProblem) this.#report(certificate.reason);
+      this.#issueProblem = certificate.reason;
+      this.#schedule.failed();
       return;
     }
-    this.#problem = null;
+    this.#issueProblem = null;
     // From now, and not from its backdated beginning: a short life would be over half before it began.
-    this.#schedule.renewed({ notBeforeMs: nowMs, notAfterMs: certificate.value.notAfterMs });
-    this.#listener.update({ certificate: certificate.value, bundles });
+    this.#schedule.renewed({ notBeforeMs: this.#surroundings.clock.wallTime(), notAfterMs: certificate.value.notAfterMs });
+    this.#last = { certificate: certificate.value, bundles };
+    this.#listener.update(this.#last);
+    // An update reads as if all were well.
+    if (this.#folderProblem !== null) this.#report(this.#folderProblem);
   }
 
-  #fail(reason: string): void {
-    this.#tell(reason);
-    this.#schedule.failed();
+  #newCertificate(nowMs: number): Reading<WorkloadCertificate> | null {
+    const { service, lifetimeMs, folder } = this.#settings;
+    if (this.#authority === null) return null;
+    const id = spiffeId(this.#authority.trustDomain, service);
+    if (!id.ok) return id;
+    const { privateKey, publicKey } = newKeyPair();
+    const issued = this.#authority.issue(publicKey, { id: id.value, nowMs, lifetimeMs });
+    if (!issued.ok) return issued;
+    const key = privateKey.export({ type: "pkcs8", format: "der" });
+    return certificateFromDer({ chain: Buffer.concat(issued.value.chain), key, from: folder.path }, nowMs);
   }
 
   /** Once, until something else is wrong or all is well. */
   #tell(message: string): void {
-    if (message === this.#problem) return;
-    this.#problem = message;
+    if (message === this.#folderProblem) return;
+    this.#folderProblem = message;
+    this.#report(message);
+  }
+
+  #report(message: string): void {
     this.#listener.problem({ where: this.#settings.folder.path, message, severity: "error" });
   }
+}
+
+function isSame(one: Authority, other: Authority): boolean {
+  return one.bundle.version === other.bundle.version && one.signer.publicKey.equals(other.signer.publicKey);
 }
