@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   curl: async () => (await import("./curl.ts")).curl,
   doctor: async () => (await import("./doctor.ts")).doctor,
   demo: async () => (await import("./demo.ts")).demo,
+  ca: async () => (await import("./ca.ts")).ca,
 };
 
 /** Runs one command line and returns its exit code. */
