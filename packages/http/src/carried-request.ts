@@ -64,7 +64,7 @@ export class CarriedRequest implements Carrier, BodySource {
   }
 
   send(channel: Channel, request: MeshRequest): Promise<MeshResponse> {
-    if (!channel.agent) return Promise.reject(new TypeError(`${request.authority}: this transport does not serve node:http`));
+    if (!channel.agent) return Promise.reject(notInHttp1(request.authority));
     return this.sendThrough(channel.agent(request.authority), request);
   }
 
@@ -201,6 +201,11 @@ export class CarriedRequest implements Carrier, BodySource {
     }
     this.#settle(reason);
   }
+}
+
+function notInHttp1(authority: string): MeshError {
+  const message = `${authority}: node:http's client (mesh.agent(), axios, got) writes HTTP/1.1 alone, and this service is not called in it; call it with fetch, undici or mesh.request, or give it protocol: http1`;
+  return new MeshError("invalid_config", message);
 }
 
 function givenUp(): DOMException {

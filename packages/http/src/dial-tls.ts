@@ -1,17 +1,8 @@
 import type { Socket } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
-import { type ClientTls, systemClock } from "@heddle/core";
-import {
-  ConnectTimeout,
-  type Dial,
-  type Dialled,
-  GRACE_MS,
-  LATE_MS,
-  ONE_TURN_MS,
-  parseAddress,
-  READ_BUFFER_BYTES,
-  TCP_KEEP_ALIVE_MS,
-} from "./dial.ts";
+import type { ClientTls } from "@heddle/core";
+import { startConnectTimer } from "./connect-timer.ts";
+import { ConnectTimeout, type Dial, type Dialled, parseAddress, READ_BUFFER_BYTES, TCP_KEEP_ALIVE_MS } from "./dial.ts";
 import { inHandshakeWords, rememberHandshake } from "./tls-failure.ts";
 
 /** What is spoken within, as ALPN calls it: nothing else is offered, and for HTTP/2 nothing else is taken. */
@@ -49,14 +40,9 @@ interface Handshake {
 
 /** The socket's own timeout would begin anew with each step of the handshake. */
 function whenShaken(socket: TLSSocket, { address, timeoutMs, refusal, refusalSeen }: Handshake, done: Dialled): void {
-  const lateAt = systemClock.now() + timeoutMs + LATE_MS;
-  const giveUp = () => socket.destroy(new ConnectTimeout(timeoutWords(socket, address, timeoutMs)));
-  const onTimeout = () => {
-    timer = systemClock.setTimer(systemClock.now() > lateAt ? GRACE_MS : ONE_TURN_MS, giveUp);
-  };
-  let timer = systemClock.setTimer(timeoutMs, onTimeout);
+  const stopTimer = startConnectTimer(timeoutMs, () => socket.destroy(new ConnectTimeout(timeoutWords(socket, address, timeoutMs))));
   const stop = () => {
-    systemClock.clearTimer(timer);
+    stopTimer();
     socket.off("secureConnect", onSecure);
     socket.off("close", stop);
   };

@@ -1,15 +1,19 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { RequestBody } from "@heddle/core";
-import type { Exchange } from "./exchange.ts";
 
-type Chunks = AsyncIterable<Uint8Array | string>;
+/** Told what the caller's own body threw. */
+export interface Sending {
+  bodyFailure: { readonly error: unknown } | null;
+}
 
-/** A body as undici is given it. What the caller's own iterable throws is noted, so that it is not taken for the endpoint's failure. */
-export function sendableBody(body: RequestBody, exchange: Exchange): null | string | Uint8Array | Chunks {
+export type Chunks = AsyncIterable<Uint8Array | string>;
+
+/** A body as undici is given it, and HTTP/2. What the caller's own iterable throws is noted, so that it is not taken for the endpoint's failure. */
+export function sendableBody(body: RequestBody, exchange: Sending): null | string | Uint8Array | Chunks {
   return body === null || typeof body === "string" || body instanceof Uint8Array ? body : inScope(watched(body, exchange));
 }
 
-async function* watched(body: Chunks, exchange: Exchange): AsyncGenerator<Uint8Array | string, void, void> {
+async function* watched(body: Chunks, exchange: Sending): AsyncGenerator<Uint8Array | string, void, void> {
   try {
     yield* body;
   } catch (error) {

@@ -17,17 +17,23 @@ import { type Dial, dialer } from "./dial.ts";
 import { tlsDialer } from "./dial-tls.ts";
 import { EndpointAgent } from "./endpoint-agent.ts";
 import { Exchange } from "./exchange.ts";
+import { Http2Channel } from "./http2-channel.ts";
 import { OpenSockets } from "./open-sockets.ts";
 import { sendableBody } from "./sendable-body.ts";
 import { wireHeaders } from "./wire-headers.ts";
 
-/** HTTP/1.1 over undici, in the clear or over TLS: one Pool a channel, or one for each host where servers are known by the host's name. */
+/**
+ * HTTP/2 over node:http2 ({@link Http2Channel}), and HTTP/1.1 over undici, in the clear or over TLS: one Pool a channel, or one for each host where servers are
+ * known by the host's name.
+ */
 export function httpTransport(): Transport {
   // A connection keeps the stores of the request it is opened in, of the application's own storages too, for as long as it is open.
   const outsideRequests = AsyncLocalStorage.snapshot();
   return {
     open(settings) {
-      if (settings.protocol !== "http1") throw new TypeError(`${settings.address}: this transport speaks http1, not ${settings.protocol}`);
+      if (settings.protocol === "http2") return new Http2Channel(settings, outsideRequests);
+      if (settings.protocol !== "http1")
+        throw new TypeError(`${settings.address}: this transport speaks http1 and http2, not ${settings.protocol}`);
       return new HttpChannel(settings, outsideRequests);
     },
   };

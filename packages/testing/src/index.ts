@@ -17,6 +17,7 @@ export * from "./fake-resolve.ts";
 export * from "./fake-source.ts";
 export * from "./fake-transport.ts";
 export * from "./loopback-endpoint.ts";
+export { type LoopbackHttp2Endpoint, loopbackHttp2Endpoint } from "./loopback-http2-endpoint.ts";
 export { bodyText, readBody } from "./read-body.ts";
 export type { TestFetch, TestFetchInit } from "./test-fetch.ts";
 export * from "./test-mesh.ts";

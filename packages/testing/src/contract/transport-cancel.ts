@@ -28,6 +28,7 @@ export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] =
   channelCheck(
     "rejects with the reason while it waits for a connection",
     async (check) => {
+      await check.endpoint.admit?.(1);
       await check.endpoint.hang("head");
       const first = check.channel.send(requestOf()).catch(() => undefined);
       await eventually(check, () => check.endpoint.requests.length === 1, "the first request to arrive");

@@ -16,6 +16,8 @@ export interface ContractEndpoint {
   hang(at: "request" | "head" | "body"): Promise<void>;
   /** Answers with bytes that are not the protocol. */
   garbage(): Promise<void>;
+  /** Takes at most so many requests at once on one connection; absent where a connection carries one anyway. */
+  admit?(streams: number): Promise<void>;
   readonly requests: readonly ReceivedRequest[];
 }
 
