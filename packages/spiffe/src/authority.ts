@@ -14,6 +14,7 @@ import {
   type TrustBundle,
 } from "@heddle/core";
 import { type KeyPair, readCertificateRequest } from "./certificate-request.ts";
+import { keyIdentifierIn } from "./key-identifier.ts";
 import { writePem } from "./pem.ts";
 import { type CertificateSigner, distinguishedName, writeCertificate } from "./write-certificate.ts";
 
@@ -72,7 +73,8 @@ export class Authority {
     this.chain = chain;
     this.notBeforeMs = certificate.notBeforeMs;
     this.notAfterMs = certificate.notAfterMs;
-    this.#signer = { name: certificate.subject, privateKey, publicKey: certificate.publicKey };
+    const { subject: name, publicKey, der } = certificate;
+    this.#signer = { name, privateKey, publicKey, keyIdentifier: keyIdentifierIn(der) };
   }
 
   /** A new root that signs itself. Throws TypeError where the trust domain is none. */

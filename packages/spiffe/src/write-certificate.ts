@@ -1,6 +1,7 @@
-import { createHash, type KeyObject, randomBytes, sign } from "node:crypto";
+import { type KeyObject, randomBytes, sign } from "node:crypto";
 import type { BaseBlock } from "asn1js";
 import { asn1, bits, encoded, explicit, implicit, integer, objectIdentifier, octets, sequence, setOf, time, toDer, truth } from "./asn1.ts";
+import { keyIdentifierOf } from "./key-identifier.ts";
 
 /** The key usages that X509-SVID speaks of, and their bits (RFC 5280 section 4.2.1.3). */
 const KEY_USAGE_BITS = { digitalSignature: 0, keyEncipherment: 2, keyAgreement: 4, keyCertSign: 5, cRLSign: 6 } as const;
@@ -19,8 +20,9 @@ export interface CertificateSigner {
   readonly name: Uint8Array;
   /** ECDSA. */
   readonly privateKey: KeyObject;
-  /** Of the key that `privateKey` belongs to; it becomes the authority key identifier. */
   readonly publicKey: KeyObject;
+  /** What its certificate calls its key; null: nothing. Default: what certificates written here do. */
+  readonly keyIdentifier?: Uint8Array | null;
 }
 
 /** What a certificate says. Nothing of it is checked: wrong certificates are written as readily, which tests need. */
@@ -85,6 +87,7 @@ function extensionsOf(content: CertificateContent, signer: CertificateSigner): r
     ...dnsNames.map((name) => implicit(2, Buffer.from(name, "latin1"))),
     ...uris.map((uri) => implicit(6, Buffer.from(uri, "latin1"))),
   ];
+  const { keyIdentifier: signerIdentifier = keyIdentifierOf(signer.publicKey) } = signer;
   // RFC 5280 section 4.2.1.6: who has no subject is named here alone, so it is critical; an empty SEQUENCE has two bytes.
   const isNamedHereAlone = subject.length === 2;
   return [
@@ -94,8 +97,8 @@ function extensionsOf(content: CertificateContent, signer: CertificateSigner): r
       ? []
       : [extension("2.5.29.37", false, sequence(...extendedKeyUsage.map((each) => objectIdentifier(PURPOSES[each]))))]),
     ...(names.length === 0 ? [] : [extension("2.5.29.17", isNamedHereAlone, sequence(...names))]),
-    extension("2.5.29.14", false, octets(keyIdentifier(content.publicKey))),
-    extension("2.5.29.35", false, sequence(implicit(0, keyIdentifier(signer.publicKey)))),
+    extension("2.5.29.14", false, octets(keyIdentifierOf(content.publicKey))),
+    ...(signerIdentifier === null ? [] : [extension("2.5.29.35", false, sequence(implicit(0, signerIdentifier)))]),
   ];
 }
 
@@ -105,13 +108,6 @@ function keyUsageBits(usages: readonly KeyUsage[]): BaseBlock {
   if (numbers.length === 0) return bits(new Uint8Array());
   const byte = numbers.reduce<number>((all, number) => all | (0x80 >> number), 0);
   return bits(Uint8Array.of(byte), 7 - Math.max(...numbers));
-}
-
-/** RFC 7093 section 2, method 1: RFC 5280's own is SHA-1. */
-function keyIdentifier(publicKey: KeyObject): Uint8Array {
-  const point = encoded(spki(publicKey)) as InstanceType<ReturnType<typeof asn1>["Sequence"]>;
-  const key = point.valueBlock.value[1] as InstanceType<ReturnType<typeof asn1>["BitString"]>;
-  return createHash("sha256").update(key.valueBlock.valueHexView).digest().subarray(0, 20);
 }
 
 function spki(publicKey: KeyObject): Buffer {
