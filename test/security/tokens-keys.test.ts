@@ -164,7 +164,7 @@ test("without a fetch keys behind a URL cannot be had", async () => {
   expect(gate.problems[0]).toContain("no transport that fetches");
 });
 
-test("keys of rules that are no longer in force are not fetched, and those of rules that stay are kept", async () => {
+test("keys of rules that are no longer in force are not fetched, those of rules that stay are kept, and rules that come back have theirs again", async () => {
   await using issuer = await jwksServer(keysAnswer(old.jwk));
   const rule = remoteRule(issuer.url);
   const { keySets } = tokenGate([], issuer.fetch);
@@ -179,6 +179,9 @@ test("keys of rules that are no longer in force are not fetched, and those of ru
   await keySets.of(elsewhere.jwks).load();
   expect(await keySets.of(again.jwks).renew({ keys: [], ignored: [] })).not.toBeNull();
   expect(issuer.asked).toEqual(["/jwks", "/jwks?other"]);
+  keySets.prepare([again]);
+  expect((await keySets.of(again.jwks).load())?.keys.length).toBe(1);
+  expect(issuer.asked).toEqual(["/jwks", "/jwks?other", "/jwks"]);
   keySets.close();
   keySets.close();
 });

@@ -36,7 +36,13 @@ export class KeySets {
   prepare(rules: readonly JwtRule[]): void {
     if (rules.length === 0 && this.#kept.size === 0) return;
     const kept = new Map<string, KeySet>();
-    for (const { jwks } of rules) if (jwks.kind !== "inline") kept.set(keyOf(jwks), this.#keptOf(jwks));
+    for (const { jwks } of rules) {
+      if (jwks.kind === "inline") continue;
+      const keySet = this.#keptOf(jwks);
+      kept.set(keyOf(jwks), keySet);
+      // Also where it is known: the set of a location that comes back was closed.
+      this.#known.set(jwks, keySet);
+    }
     for (const [key, keySet] of this.#kept) if (!kept.has(key)) keySet.close();
     this.#kept = kept;
     if (rules.length > 0) loadJose();
