@@ -1,35 +1,42 @@
 import { once } from "node:events";
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from "node:net";
-import { connect as connectTls, createSecureContext, type SecureContextOptions, TLSSocket } from "node:tls";
-import type { ClientTls, ServerTls, ServerTlsVerdict } from "@heddle/core";
+import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContextOptions, TLSSocket } from "node:tls";
+import type { ClientTls } from "../../packages/core/src/client-tls.ts";
+import type { ServerTls, ServerTlsVerdict } from "../../packages/core/src/server-tls.ts";
 
-/** What became of a handshake on each side. `answer`: what the server wrote, once it had accepted. */
-export interface Handshake {
-  readonly client: { readonly accepted: boolean; readonly error: Error | null; readonly protocol: string | null };
-  readonly server: ServerTlsVerdict | { readonly error: Error };
-}
+/** What a server found of a connection, or how its handshake broke. */
+export type Found = ServerTlsVerdict | { readonly broken: string };
 
 export interface Listening {
   readonly port: number;
-  readonly verdicts: (ServerTlsVerdict | { readonly error: Error })[];
+  /** Of the next connection that was not asked for yet. */
+  found(): Promise<Found>;
   close(): Promise<void>;
 }
 
-/** A listener as @heddle/http has them: its own TLSSocket on each raw connection, verified in `secure`. */
-export async function listen(tls: ServerTls): Promise<Listening> {
-  const verdicts: Listening["verdicts"] = [];
+/** A listener as @heddle/http has them: its own TLSSocket on each connection, verified in `secure`. Says hello to those it takes. */
+export async function listen(tls: Pick<ServerTls, "socketOptions" | "verify">): Promise<Listening> {
+  const found: Found[] = [];
+  const waiting: ((found: Found) => void)[] = [];
   const raws = new Set<Socket>();
+  const tell = (what: Found) => {
+    const first = waiting.shift();
+    if (first) first(what);
+    else found.push(what);
+  };
   const server = createServer((raw) => {
     raws.add(raw);
     raw.on("error", () => {});
     const socket = new TLSSocket(raw, tls.socketOptions());
+    let isComplete = false;
     socket.on("error", (error) => {
-      verdicts.push({ error });
+      if (!isComplete) tell({ broken: error.message });
       raw.destroy();
     });
     socket.on("secure", () => {
+      isComplete = true;
       const verdict = tls.verify(socket);
-      verdicts.push(verdict);
+      tell(verdict);
       if ("refused" in verdict) socket.destroy();
       else socket.end("hello");
     });
@@ -38,7 +45,10 @@ export async function listen(tls: ServerTls): Promise<Listening> {
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
-    verdicts,
+    found: () => {
+      const first = found.shift();
+      return first ? Promise.resolve(first) : new Promise((resolve) => waiting.push(resolve));
+    },
     async close() {
       for (const raw of raws) raw.destroy();
       server.close();
@@ -47,53 +57,76 @@ export async function listen(tls: ServerTls): Promise<Listening> {
   };
 }
 
-/** A server of others: whatever it has in its context, it asks nobody for a certificate. */
-export async function listenPlainly(context: SecureContextOptions, more: { readonly alpn?: readonly string[] } = {}): Promise<Listening> {
+/** A server of others, which may present anything, and takes everybody. */
+export function listenPlainly(context: SecureContextOptions, alpn: readonly string[] | null = null): Promise<Listening> {
+  const secureContext = createSecureContext(context);
   return listen({
-    mode: () => "permissive",
-    socketOptions: () => ({
-      isServer: true,
-      secureContext: createSecureContext(context),
-      ...(more.alpn && { ALPNProtocols: [...more.alpn] }),
-    }),
+    socketOptions: () => ({ isServer: true, secureContext, ...(alpn && { ALPNProtocols: [...alpn] }) }),
     verify: () => ({ peer: null }),
-    refused() {},
   });
 }
 
-/** Connects as a transport does: options, watch, refusal, and only then reads. */
-export async function connect(tls: ClientTls, port: number, authority = "web.example"): Promise<Handshake["client"]> {
-  const socket = connectTls({ socket: connectTcp(port, "127.0.0.1"), ...tls.connectOptions(authority) });
+export interface Met {
+  /** What the server said: hello, if it took this side. */
+  readonly said: string;
+  /** Why this side refused, or how the connection broke. */
+  readonly error: Error | null;
+  readonly protocol: string | null;
+}
+
+/** Connects as a transport does: options, watch, refusal, and only then reads. `other` overrides what is given to `tls.connect`. */
+export async function connect(tls: ClientTls, port: number, other: ConnectionOptions = {}, authority = "web.example"): Promise<Met> {
+  const socket = connectTls({ ...tls.connectOptions(authority), ...other, socket: connectTcp(port, "127.0.0.1") });
   const refusalSeen = tls.watch(socket, authority);
-  let refusal: Error | null = null;
-  let accepted = false;
-  let protocol: string | null = null;
+  let error: Error | null = null;
   let said = "";
+  let protocol: string | null = null;
   socket.on("secureConnect", () => {
     protocol = socket.getProtocol();
-    refusal = tls.refusal(socket, authority);
-    if (refusal) socket.destroy();
-    else
-      socket.on("data", (chunk) => {
-        said += String(chunk);
-      });
+    error = tls.refusal(socket, authority);
+    if (error) socket.destroy();
+    else socket.on("data", (chunk) => (said += String(chunk)));
   });
-  const failed = new Promise<Error | null>((resolve) => {
-    socket.on("error", (error) => resolve(refusalSeen() ?? error));
-    socket.on("close", () => resolve(null));
+  socket.on("error", (broken) => {
+    error ??= refusalSeen() ?? broken;
   });
-  const error = (await failed) ?? refusal;
-  accepted = error === null && said === "hello";
-  return { accepted, error: error ?? (accepted ? null : new Error("the server closed the connection")), protocol };
+  await new Promise((closed) => socket.once("close", closed));
+  return { said, error, protocol };
 }
 
-export async function shake(client: ClientTls, server: ServerTls, authority?: string): Promise<Handshake> {
+/** A client of others, which may present anything, and believes everybody. */
+export async function connectPlainly(
+  port: number,
+  options: ConnectionOptions,
+): Promise<Met & { readonly isReused: boolean; readonly session: Buffer | null }> {
+  const socket = connectTls({ rejectUnauthorized: false, ...options, socket: connectTcp(port, "127.0.0.1") });
+  let error: Error | null = null;
+  let said = "";
+  let protocol: string | null = null;
+  let isReused = false;
+  let session: Buffer | null = null;
+  socket.on("session", (given) => {
+    session = given;
+  });
+  socket.on("secureConnect", () => {
+    protocol = socket.getProtocol();
+    isReused = socket.isSessionReused();
+    session ??= socket.getSession() ?? null;
+    socket.on("data", (chunk) => (said += String(chunk)));
+  });
+  socket.on("error", (broken) => {
+    error = broken;
+  });
+  await new Promise((closed) => socket.once("close", closed));
+  return { said, error, protocol, isReused, session };
+}
+
+/** One connection between the two, from both sides. */
+export async function shake(client: ClientTls, server: ServerTls): Promise<{ readonly client: Met; readonly server: Found }> {
   const listening = await listen(server);
   try {
-    const result = await connect(client, listening.port, authority);
-    // The server's side may be done a moment later.
-    for (let turn = 0; listening.verdicts.length === 0 && turn < 500; turn++) await new Promise((next) => setTimeout(next, 10));
-    return { client: result, server: listening.verdicts[0] ?? { error: new Error("the server saw no handshake") } };
+    const [met, found] = await Promise.all([connect(client, listening.port), listening.found()]);
+    return { client: met, server: found };
   } finally {
     await listening.close();
   }

@@ -1,5 +1,4 @@
 import type { Clock } from "../clock.ts";
-import { MeshError } from "../errors.ts";
 import type { Peer } from "../inbound-request-context.ts";
 import type { Problem } from "../model/problem.ts";
 import type { ServerTls, ServerTlsVerdict } from "../server-tls.ts";
@@ -63,9 +62,8 @@ function verdictOn(
     const verdict = verifier.verify({ presented, bundles, nowMs: clock.wallTime(), purpose: "client", expected: null });
     return verdict.ok ? { peer: peerOf(verdict.peer) } : { refused: verdict.reason };
   } catch (error) {
-    // The certificate expired during the handshake.
-    if (error instanceof MeshError) return { refused: error.message };
-    throw error;
+    // Our own certificate expired meanwhile. Whatever else: what cannot be decided is refused.
+    return { refused: error instanceof Error ? error.message : String(error) };
   }
 }
 

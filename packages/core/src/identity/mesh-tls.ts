@@ -1,7 +1,6 @@
 import type { PeerCertificate, TLSSocket } from "node:tls";
 import type { ClientTls } from "../client-tls.ts";
 import type { Clock } from "../clock.ts";
-import { MeshError } from "../errors.ts";
 import type { Backend, TlsSettings } from "../model/backend.ts";
 import { alpnOf, alpnProblem } from "./alpn.ts";
 import { authorityHost, serverNameOption } from "./authority-host.ts";
@@ -39,9 +38,8 @@ export function meshTls(
       const verdict = verifier.verify({ presented, bundles, nowMs: clock.wallTime(), purpose: "server", expected });
       return verdict.ok ? null : new ServerRefused(verdict.reason);
     } catch (error) {
-      // The certificate expired during the handshake.
-      if (error instanceof MeshError) return new ServerRefused(error.message, { cause: error });
-      throw error;
+      // Our own certificate expired meanwhile. Whatever else: what cannot be decided is refused, and thrown here it would end the process.
+      return new ServerRefused(error instanceof Error ? error.message : String(error), { cause: error });
     }
   };
   // To read a chain costs 220 us, a tenth of a handshake.
