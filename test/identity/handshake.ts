@@ -31,7 +31,11 @@ export async function listen(tls: Pick<ServerTls, "socketOptions" | "verify">): 
     let isComplete = false;
     socket.on("error", (error) => {
       if (!isComplete) tell({ broken: error.message });
+      isComplete = true;
       raw.destroy();
+    });
+    socket.on("close", () => {
+      if (!isComplete) tell({ broken: "the client left in the middle of the handshake" });
     });
     socket.on("secure", () => {
       isComplete = true;

@@ -15,6 +15,7 @@ const TESTS = [
   "packages",
   "test/front-doors",
   "test/inbound",
+  "test/identity",
   "test/policies",
   "test/sources",
   "test/telemetry",

@@ -6,6 +6,7 @@ import { consulServiceOf, kubernetesWorkloadOf } from "./names/workload-path.ts"
 import { presentedChain } from "./presented-chain.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { SecureContexts } from "./secure-contexts.ts";
+import { sessionProblem } from "./server-refused.ts";
 import type { PeerVerifier, Peer as VerifiedPeer } from "./verify-peer.ts";
 import type { WorkloadIdentity } from "./workload-identity.ts";
 
@@ -41,7 +42,8 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
       ALPNProtocols: [...alpn],
     }),
     verify(socket) {
-      if (socket.isSessionReused()) return { refused: "it resumed a session, in which nobody proves anything" };
+      const session = sessionProblem(socket);
+      if (session !== null) return { refused: session };
       const presented = presentedChain(socket.getPeerCertificate(true));
       if (presented.length === 0 && mode() === "permissive") return { peer: null };
       return verdictOn(presented, { identity, verifier, clock });
