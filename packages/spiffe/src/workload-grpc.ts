@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import type { Socket } from "node:net";
 import type * as Grpc from "@grpc/grpc-js";
 import type { OpenStream, StreamEnd } from "./workload-stream.ts";
 
@@ -32,7 +33,8 @@ export function grpcStream({ target, keepaliveMs, keepaliveTimeoutMs }: GrpcStre
     "grpc.enable_channelz": 0,
   };
   return (listener) => {
-    const client = new grpc.Client(target, grpc.credentials.createInsecure(), channelOptions);
+    const connection = new Connection();
+    const client = new grpc.Client(target, connection.credentials(grpc), channelOptions);
     const metadata = new grpc.Metadata();
     // Workload Endpoint section 3: what a forged request that somebody else was made to send does not have.
     metadata.set("workload.spiffe.io", "true");
@@ -46,6 +48,7 @@ export function grpcStream({ target, keepaliveMs, keepaliveTimeoutMs }: GrpcStre
       isOver = true;
       call.cancel();
       client.close();
+      connection.cut();
     };
     // The status may come while a message still waits to be read: it is over when both have come.
     const settle = () => {
@@ -68,6 +71,37 @@ export function grpcStream({ target, keepaliveMs, keepaliveTimeoutMs }: GrpcStre
     call.on("error", () => {});
     return close;
   };
+}
+
+/**
+ * Closing a channel of grpc-js leaves its socket to a peer that is silent: one that has not greeted yet, or does not close its end. So
+ * whoever opened it keeps hold of it.
+ */
+class Connection {
+  readonly #sockets = new Set<Socket>();
+  #isCut = false;
+
+  /** Of no encryption; they see each socket of the channel. */
+  credentials(grpc: typeof Grpc): Grpc.ChannelCredentials {
+    const credentials = grpc.credentials.createInsecure();
+    const createConnector = credentials._createSecureConnector.bind(credentials);
+    credentials._createSecureConnector = (...given) => {
+      const connector = createConnector(...given);
+      const connect = connector.connect.bind(connector);
+      connector.connect = (socket) => {
+        this.#sockets.add(socket);
+        if (this.#isCut) socket.destroy();
+        return connect(socket);
+      };
+      return connector;
+    };
+    return credentials;
+  }
+
+  cut(): void {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
 }
 
 function loadGrpc(): typeof Grpc {
