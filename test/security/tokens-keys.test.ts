@@ -185,3 +185,16 @@ test("keys of rules that are no longer in force are not fetched, those of rules 
   keySets.close();
   keySets.close();
 });
+
+test("what is being fetched for rules that go out of force is given up", async () => {
+  await using issuer = await jwksServer(() => {});
+  const rule = remoteRule(issuer.url);
+  const { keySets, clock, problems } = tokenGate([], issuer.fetch);
+  keySets.prepare([rule]);
+  await issuer.came(1);
+  const waiting = keySets.of(rule.jwks).load();
+  keySets.prepare([]);
+  expect(await waiting).toBeNull();
+  expect(clock.pendingTimers).toBe(0);
+  expect(problems).toEqual([]);
+});

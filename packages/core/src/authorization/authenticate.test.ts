@@ -167,11 +167,20 @@ test("of several rules of one issuer any is enough, and of several tokens every 
 });
 
 test("the token of the first rule is the request's, wherever it stands", async () => {
-  const first = jwtRuleOf([key], { name: "first", from: [{ header: "x-token", prefix: "" }] });
-  const second = jwtRuleOf([other], { name: "second", issuer: "https://other.example" });
-  const headers = { ...bearer(tokenOf(other, { iss: "https://other.example" })), "x-token": tokenOf(key) };
-  expect(passed(await gate(first, second).send(headers)).inbound.jwt?.rule).toBe("first");
-  expect(passed(await gate(second, first).send(headers)).inbound.jwt?.rule).toBe("second");
+  const both = [
+    { header: "authorization", prefix: "Bearer " },
+    { header: "x-token", prefix: "" },
+  ];
+  const first = jwtRuleOf([key], { name: "first", from: both });
+  const second = jwtRuleOf([other], { name: "second", issuer: "https://other.example", from: both });
+  const [one, two] = [tokenOf(key), tokenOf(other, { iss: "https://other.example" })];
+  for (const headers of [
+    { ...bearer(one), "x-token": two },
+    { ...bearer(two), "x-token": one },
+  ]) {
+    expect(passed(await gate(first, second).send(headers)).inbound.jwt?.rule).toBe("first");
+    expect(passed(await gate(second, first).send(headers)).inbound.jwt?.rule).toBe("second");
+  }
 });
 
 test("gives claims in headers, and never those that somebody else wrote", async () => {

@@ -90,3 +90,14 @@ test("finds claims by the names that lead to them, and only those that the token
   for (const path of [["a", "x", "c"], ["constructor", "name"], ["a", "toString"], ["list", "0"], ["list", "length"], ["__proto__"]])
     expect(claimText(claims, path)).toBeUndefined();
 });
+
+test("a claim that every object inherits, because some code put it there, is nobody's", () => {
+  const inherited = Object.prototype as unknown as Record<string, unknown>;
+  inherited.role = "admin";
+  try {
+    expect(claimText({ realm: {} }, ["role"])).toBeUndefined();
+    expect(claimText({ realm: {} }, ["realm", "role"])).toBeUndefined();
+  } finally {
+    delete inherited.role;
+  }
+});

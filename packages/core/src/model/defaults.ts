@@ -1,4 +1,5 @@
 import type { BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig, RetryBudgetConfig, TlsSettings } from "./backend.ts";
+import { JWT_ALGORITHMS, type JwksLocation, type JwtRule } from "./jwt.ts";
 import type { ResourceLimits } from "./resource.ts";
 import type { RetryConfig } from "./route.ts";
 
@@ -63,4 +64,22 @@ export const PLAINTEXT: TlsSettings = {
   subjectAltNames: [],
   authorities: { kind: "system" },
   sni: null,
+};
+
+/** What a rule for tokens says unless the document does. Any algorithm: the issuer's keys decide, each of which fits few. */
+export const DEFAULT_JWT: Pick<JwtRule, "audiences" | "algorithms" | "from" | "clockSkewMs" | "forward" | "claimHeaders"> = {
+  audiences: [],
+  algorithms: JWT_ALGORITHMS,
+  from: [{ header: "authorization", prefix: "Bearer " }],
+  clockSkewMs: 60_000,
+  forward: false,
+  claimHeaders: [],
+};
+
+/** The same for keys behind a URL. */
+export const DEFAULT_REMOTE_JWKS: Omit<Extract<JwksLocation, { kind: "remote" }>, "kind" | "url"> = {
+  maxAgeMs: 300_000,
+  cooldownMs: 30_000,
+  timeoutMs: 5_000,
+  staleIfErrorMs: 3_600_000,
 };
