@@ -21,8 +21,13 @@ export function folderStamp({ certificateFile, keyFile }: AuthorityFolder): stri
 }
 
 function fileStamp(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? "none" : `${found.ino}:${found.size}:${found.mtimeMs}`;
+  try {
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${ino}:${size}:${mtimeMs}`;
+  } catch (error) {
+    // That it cannot be read is for who reads it to say; that it is otherwise than before shows here.
+    return codeOf(error);
+  }
 }
 
 /** The authority that stands there; null: neither of its files does. */

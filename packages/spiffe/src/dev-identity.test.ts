@@ -1,4 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CertificateState, type Clock, type Problem, seededRandom } from "@heddle/core";
@@ -133,6 +144,13 @@ describe("refuses and says why, without a certificate", () => {
     expect(refusal({ dir })).toMatch(/ca\/ca\.crt cannot be read: ENOTDIR/);
   });
 
+  test("where a file cannot be looked at", () => {
+    const dir = newFolder();
+    mkdirSync(dir, { recursive: true });
+    for (const name of ["ca.crt", "ca.key"]) symlinkSync(name, join(dir, name));
+    expect(refusal({ dir })).toMatch(/ca\.crt cannot be read: ELOOP/);
+  });
+
   test("where the service is no segment of a path, as the name of one may be", () => {
     expect(refusal({ dir: newFolder() }, "a b")).toContain("may hold only letters");
   });
@@ -162,6 +180,14 @@ describe("renewal", () => {
     await virtual.advance(10 * HOUR);
     expect(states.length).toBeGreaterThanOrEqual(21);
     expect(states.length).toBeLessThanOrEqual(25);
+  });
+
+  test("counts life from when it was issued, and not from the minute before in which it begins", async () => {
+    const { virtual, states } = watching({ dir: newFolder(), lifetime: "2m" });
+    await virtual.advance(50_000);
+    expect(states).toHaveLength(1);
+    await virtual.advance(11_000);
+    expect(states).toHaveLength(2);
   });
 
   test("of a short life does not come without a pause", async () => {

@@ -1,5 +1,5 @@
 import { createHash, type KeyObject } from "node:crypto";
-import type { BaseBlock, BitString, Constructed, OctetString, Sequence } from "asn1js";
+import type { BaseBlock, BitString, Constructed, Sequence } from "asn1js";
 import { asn1, encoded } from "./asn1.ts";
 
 const SUBJECT_KEY_IDENTIFIER = "2.5.29.14";
@@ -24,8 +24,8 @@ export function keyIdentifierIn(certificate: Uint8Array): Uint8Array | null {
     const parts = partsOf(extension);
     const [oid, value] = [parts[0], parts.at(-1)];
     if (!(oid instanceof asn1().ObjectIdentifier) || oid.getValue() !== SUBJECT_KEY_IDENTIFIER) continue;
-    const identifier = encoded((value as OctetString).valueBlock.valueHexView.slice());
-    return identifier instanceof asn1().OctetString ? identifier.valueBlock.valueHexView : null;
+    const content = value instanceof asn1().OctetString ? asn1().fromBER(value.valueBlock.valueHexView).result : null;
+    return content instanceof asn1().OctetString ? content.valueBlock.valueHexView : null;
   }
   return null;
 }

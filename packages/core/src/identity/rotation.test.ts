@@ -35,6 +35,7 @@ describe("retryMs", () => {
     const longest = [1, 2, 3, 4, 5, 6, 7, 60].map((failures) => Math.round(retryMs(failures, life, now, DEFAULT_ROTATION, most) - now));
     expect(longest).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
     for (const failures of [1, 5, 1_000_000]) expect(retryMs(failures, life, now, DEFAULT_ROTATION, least)).toBe(now + 1_000);
+    expect(retryMs(5, null, now, DEFAULT_ROTATION, least)).toBe(now + 1_000);
   });
 
   test("a pause that would reach into the last tenth of life ends where that begins, even where that is at once", () => {

@@ -138,7 +138,8 @@ describe("a source", () => {
     source.present(authority.wrong("two-ids", "web"));
     expect(verdict(source.current, authority.bundles())).toMatchObject({ code: "not_an_svid" });
     source.break("the socket is gone");
-    expect(problems).toEqual(["the socket is gone"]);
+    authority.addRoot();
+    expect([states.length, problems]).toEqual([3, ["the socket is gone"]]);
     close();
     source.rotate();
     source.break("again");
