@@ -2,9 +2,8 @@ import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WEB } from "../../packages/spiffe/test/fake-agent.ts";
 import { encodeMessage } from "../../packages/spiffe/test/workload-encoder.ts";
-import { rootNow } from "./workload.ts";
 import { type WorkloadAgent, workloadAgent } from "./workload-agent.ts";
-import { messageNow, svidNow, watchAgent } from "./workload-watch.ts";
+import { messageNow, rootNow, svidNow, watchAgent } from "./workload-watch.ts";
 
 const shop = rootNow("shop");
 const partner = rootNow("partner");

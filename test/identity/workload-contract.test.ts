@@ -8,9 +8,8 @@ import { type IssuedCertificate, root } from "../../packages/core/test/authority
 import { workloadSource } from "../../packages/spiffe/src/workload-source.ts";
 import { sentSvid } from "../../packages/spiffe/test/fake-agent.ts";
 import { encodeMessage, type SentSvid } from "../../packages/spiffe/test/workload-encoder.ts";
-import { rootNow } from "./workload.ts";
 import { workloadAgent } from "./workload-agent.ts";
-import { svidNow } from "./workload-watch.ts";
+import { rootNow, svidNow } from "./workload-watch.ts";
 
 /** What an agent has to say, as the suite wants it changed. */
 class Issued {
@@ -116,8 +115,8 @@ for (const where of ["unix", "tcp"] as const) {
         breakIt: () => agent.stop(),
         mend: () => agent.start(),
         openHandles: () => agent.open,
-        pass: (ms) => pass(ms),
-        close: () => agent[Symbol.asyncDispose](),
+        pass: async (ms) => void (await pass(ms)),
+        close: async () => void (await agent[Symbol.asyncDispose]()),
       };
     },
   });

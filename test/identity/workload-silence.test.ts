@@ -6,9 +6,8 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { grpcStream } from "../../packages/spiffe/src/workload-grpc.ts";
 import type { StreamEnd } from "../../packages/spiffe/src/workload-stream.ts";
-import { rootNow } from "./workload.ts";
 import { workloadAgent } from "./workload-agent.ts";
-import { messageNow, waitUntil, watchAgent } from "./workload-watch.ts";
+import { messageNow, rootNow, waitUntil, watchAgent } from "./workload-watch.ts";
 
 const shop = rootNow("shop");
 

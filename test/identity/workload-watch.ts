@@ -1,10 +1,9 @@
 import { setTimeout as pass } from "node:timers/promises";
 import { type CertificateSource, type CertificateState, type Problem, type Random, systemClock } from "@heddle/core";
 import { type WorkloadApiOptions, workloadApi } from "@heddle/spiffe";
-import type { CertificateWish, IssuedCertificate } from "../../packages/core/test/authority.ts";
+import { type CertificateWish, type IssuedCertificate, root } from "../../packages/core/test/authority.ts";
 import { sentSvid, WEB } from "../../packages/spiffe/test/fake-agent.ts";
 import { encodeMessage, type SentMessage, type SentSvid } from "../../packages/spiffe/test/workload-encoder.ts";
-import { aliveNow } from "./workload.ts";
 
 /** A real source with short waits, and what it told. */
 export interface Watched extends Disposable {
@@ -44,6 +43,18 @@ export async function waitUntil(isSo: () => boolean, seen: () => string): Promis
     if (performance.now() > until) throw new Error(`it never came; seen: ${seen()}`);
     await pass(STEP_MS);
   }
+}
+
+const HOUR = 3_600_000;
+
+/** Over real sockets there is no virtual time: certificates live now. */
+function aliveNow(): CertificateWish {
+  const now = Date.now();
+  return { notBeforeMs: now - HOUR, notAfterMs: now + HOUR };
+}
+
+export function rootNow(name: string): IssuedCertificate {
+  return root(name, aliveNow());
 }
 
 /** An SVID that is valid now, as {@link sentSvid}. */
