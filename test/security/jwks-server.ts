@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Agent, fetch } from "undici";
 import type { OwnFetch } from "../../packages/core/src/authorization/jwks-fetch.ts";
+import { ownCalls } from "../../packages/http/src/own-calls.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface JwksServer extends AsyncDisposable {
   readonly url: string;
-  /** As the mesh has one: redirects are its caller's, connections are an agent's of its own. */
+  /** The mesh's own. */
   readonly fetch: OwnFetch;
   /** Paths asked for, in their order. */
   readonly asked: readonly string[];
@@ -36,7 +36,7 @@ export async function jwksServer(answer: Answer): Promise<JwksServer> {
     for (const { count, resolve } of waiting) if (asked.length >= count) resolve();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const agent = new Agent();
+  const own = ownCalls();
   const stop = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -44,13 +44,13 @@ export async function jwksServer(answer: Answer): Promise<JwksServer> {
     });
   const self: JwksServer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`,
-    fetch: (url, init) => fetch(url, { ...init, dispatcher: agent }),
+    fetch: own.fetch,
     asked,
     answer,
     came: (count) => (asked.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve }))),
     stop,
     async [Symbol.asyncDispose]() {
-      await agent.destroy();
+      await own.close();
       if (server.listening) await stop();
     },
   };

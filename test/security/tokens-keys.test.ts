@@ -1,3 +1,6 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { getGlobalDispatcher, MockAgent, setGlobalDispatcher } from "undici";
 import { expect, test } from "vitest";
 import { signingKey, tokenOf } from "../../packages/core/test/token-issuer.ts";
 import { jwksServer, keysAnswer } from "./jwks-server.ts";
@@ -197,4 +200,26 @@ test("what is being fetched for rules that go out of force is given up", async (
   expect(await waiting).toBeNull();
   expect(clock.pendingTimers).toBe(0);
   expect(problems).toEqual([]);
+});
+
+test("keys are fetched past whatever dispatcher is global, and outside of the request that needs them", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  let store: string | undefined = "none";
+  const dispatcher = getGlobalDispatcher();
+  await using issuer = await jwksServer(keysAnswer(old.jwk));
+  const gate = tokenGate([remoteRule(issuer.url)], issuer.fetch);
+  const connected = (): void => {
+    store = storage.getStore();
+  };
+  subscribe("undici:client:connected", connected);
+  const closed = new MockAgent();
+  closed.disableNetConnect();
+  setGlobalDispatcher(closed);
+  try {
+    expect(await storage.run("of the request", () => gate.try(tokenOf(old)))).toBe("jane");
+  } finally {
+    setGlobalDispatcher(dispatcher);
+    unsubscribe("undici:client:connected", connected);
+  }
+  expect(store).toBeUndefined();
 });

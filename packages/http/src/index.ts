@@ -18,6 +18,7 @@ export { MeshAgent, type MeshAgentOptions } from "./mesh-agent.ts";
 export { serveRequest } from "./node-request.ts";
 export { inboundOf, isServed, Serving, type ServingMesh } from "./node-serving.ts";
 export { markRoute } from "./node-target.ts";
+export { type OwnCalls, ownCalls } from "./own-calls.ts";
 export type { Reply } from "./reply.ts";
 export { meshRequest, type RequestFunction, type RequestOptions } from "./request.ts";
 export type { BodyInput } from "./request-body.ts";

@@ -1,0 +1,32 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { OwnFetch } from "@heddle/core";
+import { Agent } from "undici";
+
+/** One issuer is asked once at a time. */
+const MOST_CONNECTIONS = 2;
+
+/** What the mesh asks others by itself, such as the keys of an issuer. */
+export interface OwnCalls {
+  readonly fetch: OwnFetch;
+  /** Cuts what is open. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * GET past the mesh: through an agent of its own, whatever dispatcher is global, with no policy, no redirect followed and nothing unpacked.
+ * Servers of `https://` are verified as Node does by default.
+ */
+export function ownCalls(): OwnCalls {
+  // A connection keeps the stores of the request it is opened in for as long as it is open.
+  const outsideRequests = AsyncLocalStorage.snapshot();
+  const agent = new Agent({ allowH2: false, connections: MOST_CONNECTIONS });
+  const get: OwnFetch = async (url, { headers, signal }) => {
+    const { origin, pathname, search } = new URL(url);
+    const { statusCode, body } = await agent.request({ origin, path: pathname + search, method: "GET", headers, signal });
+    return { status: statusCode, body };
+  };
+  return {
+    fetch: (url, init) => outsideRequests(get, url, init),
+    close: () => agent.destroy(),
+  };
+}
