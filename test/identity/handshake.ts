@@ -92,7 +92,7 @@ export async function connect(tls: ClientTls, port: number, other: ConnectionOpt
     else socket.on("data", (chunk) => (said += String(chunk)));
   });
   socket.on("error", (broken) => {
-    error ??= refusalSeen() ?? broken;
+    error ??= refusalSeen(broken) ?? broken;
   });
   await new Promise((closed) => socket.once("close", closed));
   return { said, error, protocol };

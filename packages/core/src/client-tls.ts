@@ -17,8 +17,9 @@ export interface ClientTls {
    */
   refusal(socket: TLSSocket, authority: string): Error | null;
   /**
-   * Called at once after `tls.connect`, with its socket. What it returns says, of a handshake that failed, why this side refused whom it
-   * met, in words that name both; null: for no reason of its own. Node verifies before it tells anybody, and names neither.
+   * Called at once after `tls.connect`, with its socket. What it returns takes the error that a handshake ended with and says why this side
+   * refused whom it met, in words that name both; null: the error has nothing to do with that. Node verifies before it tells anybody, and
+   * names neither.
    */
-  watch(socket: TLSSocket, authority: string): () => Error | null;
+  watch(socket: TLSSocket, authority: string): (error: Error) => Error | null;
 }

@@ -35,7 +35,7 @@ interface Handshake {
   readonly address: string;
   readonly timeoutMs: number;
   refusal(): Error | null;
-  refusalSeen(): Error | null;
+  refusalSeen(error: Error): Error | null;
 }
 
 /** The socket's own timeout would begin anew with each step of the handshake. */
@@ -48,7 +48,7 @@ function whenShaken(socket: TLSSocket, { address, timeoutMs, refusal, refusalSee
   };
   const onError = (error: Error) => {
     stop();
-    done(refusalSeen() ?? inHandshakeWords(error), null);
+    done(refusalSeen(error) ?? inHandshakeWords(error), null);
   };
   const onSecure = () => {
     const refused = refusal();

@@ -1,4 +1,5 @@
-import type { TLSSocket } from "node:tls";
+import type { PeerCertificate, TLSSocket } from "node:tls";
+import { moment, quoted } from "./names/reading.ts";
 
 /** This side does not take the server for who it has to be. */
 export class ServerRefused extends Error {
@@ -9,18 +10,37 @@ export class ServerRefused extends Error {
   }
 }
 
-/** Asks as soon as both sides have spoken, before Node does: of a connection that Node refuses, nobody can ask who was there. */
-export function refusalSeen(socket: TLSSocket, refusal: () => Error | null): () => Error | null {
+/**
+ * Asks as soon as both sides have spoken, before Node does: of a connection that Node refuses, nobody can ask who was there. What it
+ * returns is for `ClientTls.watch`.
+ */
+export function refusalSeen(socket: TLSSocket, refusal: () => Error | null): (error: Error) => Error | null {
   let seen: Error | null = null;
+  let met = "";
   socket.prependOnceListener("secure", () => {
     try {
+      met = presentedWords(socket.getPeerCertificate());
       seen = refusal();
     } catch (error) {
       // Thrown here it would end the process; what cannot be decided is asked again before the connection is used, and throws there.
       seen = error as Error;
     }
   });
-  return () => seen;
+  return (error) => {
+    if (seen !== null) return seen;
+    // Set by Node where its own verdict is what broke the connection.
+    const isVerdict = Boolean(socket.authorizationError) && !(error instanceof ServerRefused);
+    return isVerdict ? new ServerRefused(`${error.message}; ${met}`, { cause: error }) : null;
+  };
+}
+
+/** What a server presented, as it says itself: nothing of it is verified. */
+export function presentedWords({ raw, subjectaltname, issuer, valid_to }: PeerCertificate): string {
+  if (raw === undefined) return "it presented no certificate";
+  const until = Date.parse(valid_to);
+  const life = Number.isNaN(until) ? "" : `, valid until ${moment(until)}`;
+  const names = subjectaltname === undefined ? "nothing" : quoted(subjectaltname);
+  return `its certificate names ${names}, issued by ${quoted(String(issuer?.CN ?? issuer?.O ?? ""))}${life}`;
 }
 
 /** On a resumed session Node asks nobody who the server is, and shows no certificate. */

@@ -4,8 +4,8 @@ import type { Backend, TlsSettings } from "../model/backend.ts";
 import { alpnOf, alpnProblem } from "./alpn.ts";
 import type { AuthorityFiles } from "./authority-files.ts";
 import { authorityHost, serverNameOption } from "./authority-host.ts";
-import { moment, quoted } from "./names/reading.ts";
-import { opensslRefusal, refusalSeen, ServerRefused, sessionProblem } from "./server-refused.ts";
+import { quoted } from "./names/reading.ts";
+import { opensslRefusal, presentedWords, refusalSeen, ServerRefused, sessionProblem } from "./server-refused.ts";
 import { parseCertificate } from "./x509.ts";
 
 /**
@@ -42,7 +42,7 @@ export function simpleTls(
 function nameRefusal(certificate: PeerCertificate, names: readonly string[]): ServerRefused | null {
   if (certificate.raw === undefined) return new ServerRefused("it presented no certificate");
   if (names.some((name) => bears(certificate, name))) return null;
-  return new ServerRefused(`expected a certificate of ${names.map(quoted).join(" or ")}; ${described(certificate)}`);
+  return new ServerRefused(`expected a certificate of ${names.map(quoted).join(" or ")}; ${presentedWords(certificate)}`);
 }
 
 function bears(certificate: PeerCertificate, name: string): boolean {
@@ -53,11 +53,4 @@ function bears(certificate: PeerCertificate, name: string): boolean {
   }
   // Without its subject, for Node would take the common name where no host is named.
   return checkServerIdentity(name, { ...certificate, subject: {} as PeerCertificate["subject"] }) === undefined;
-}
-
-function described({ raw, subjectaltname, issuer, valid_to }: PeerCertificate): string {
-  if (raw === undefined) return "";
-  const until = Date.parse(valid_to);
-  const life = Number.isNaN(until) ? "" : `, valid until ${moment(until)}`;
-  return `its certificate names ${subjectaltname === undefined ? "nothing" : quoted(subjectaltname)}, issued by ${quoted(String(issuer?.CN ?? issuer?.O ?? ""))}${life}`;
 }
