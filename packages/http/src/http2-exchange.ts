@@ -182,10 +182,10 @@ export class Http2Exchange implements BodySource, Sending {
   #stop(reason: unknown): void {
     if (this.isOver) return;
     const session = this.#session;
-    const wasSilent = session !== null && this.#body === null && session.bytesRead === this.#bytesReadBefore;
+    const wasAnswered = this.#body !== null;
     this.#reset();
     this.#fail(reason);
-    if (wasSilent) session.probe();
+    if (!wasAnswered) session?.probe();
   }
 
   /** Of the stream alone: others on the connection go on. */

@@ -111,7 +111,7 @@ export class Http2Session {
     return true;
   }
 
-  /** Asks whether the peer is still there, when a request was given up to which nothing came; a dead connection is cut. */
+  /** Asks whether the peer is still there, when a request was given up that it had not answered; a dead connection is cut. */
   probe(): void {
     const session = this.#session;
     const now = systemClock.now();
@@ -159,9 +159,10 @@ export class Http2Session {
   }
 
   #streamEnded(): void {
-    if (--this.#streams === 0 && this.#state === "open") {
+    if (--this.#streams === 0) {
       this.#usedAt = systemClock.now();
       this.#session?.unref();
+      if (this.#state === "leaving") this.#session?.close();
     }
     if (this.hasRoom) this.#owner.hasRoom(this);
   }
@@ -179,10 +180,14 @@ export class Http2Session {
 
   #leave(): void {
     if (this.#state === "closed" || this.#state === "leaving") return;
-    const wasOpen = this.#state === "open";
-    this.#state = wasOpen ? "leaving" : this.#state;
-    this.#session?.close();
-    if (wasOpen) this.#owner.isLost(this, null);
+    if (this.#state === "opening") {
+      this.#session?.close();
+      return;
+    }
+    this.#state = "leaving";
+    // Node's GOAWAY overtakes requests that are not written yet, and a server looks at nothing that comes after one.
+    if (this.#streams === 0) this.#session?.close();
+    this.#owner.isLost(this, null);
   }
 
   #break(error: Error): void {
