@@ -7,6 +7,7 @@ import {
   checkKeys,
   type Duration,
   durationMs,
+  moment,
   parseTrustDomain,
   type Reading,
   RotationSchedule,
@@ -47,6 +48,7 @@ export const DEV_ROOT_LIFETIME_MS: number = 365 * 24 * 3_600_000;
 const KEYS = ["dir", "trustDomain", "service", "lifetime", "allowInProduction"];
 const SHORTEST_MS = 2_000;
 const POLL_MS = 1_000;
+const MAKE_ANOTHER = "make another in its place: take the folder away and run heddle ca init";
 
 /**
  * An identity for development: `spiffe://{trustDomain}/{service}`, signed by an authority whose key lies in a folder, held in memory, renewed
@@ -120,6 +122,7 @@ class DevIdentity {
   #folderProblem: string | null = null;
   #issueProblem: string | null = null;
   #last: CertificateState | null = null;
+  #warnedOf: Authority | null = null;
   #timer: Timer | null = null;
   #isClosed = false;
 
@@ -197,7 +200,7 @@ class DevIdentity {
     const certificate = this.#newCertificate(this.#surroundings.clock.wallTime());
     if (certificate === null) return;
     if (!certificate.ok) {
-      if (certificate.reason !== this.#issueProblem) this.#report(certificate.reason);
+      if (certificate.reason !== this.#issueProblem) this.#report(`${certificate.reason}; ${MAKE_ANOTHER}`);
       this.#issueProblem = certificate.reason;
       this.#schedule.failed();
       return;
@@ -207,8 +210,20 @@ class DevIdentity {
     this.#schedule.renewed({ notBeforeMs: this.#surroundings.clock.wallTime(), notAfterMs: certificate.value.notAfterMs });
     this.#last = { certificate: certificate.value, bundles };
     this.#listener.update(this.#last);
+    this.#warnOfEnd();
     // An update reads as if all were well.
     if (this.#folderProblem !== null) this.#report(this.#folderProblem);
+  }
+
+  /** Once for each authority, in the last tenth of its life: certificates end with it. */
+  #warnOfEnd(): void {
+    const authority = this.#authority;
+    if (authority === null || this.#warnedOf === authority) return;
+    const leftMs = authority.notAfterMs - this.#surroundings.clock.wallTime();
+    if (leftMs > (authority.notAfterMs - authority.notBeforeMs) / 10) return;
+    this.#warnedOf = authority;
+    const message = `the authority expires ${moment(authority.notAfterMs)}, and every certificate with it; ${MAKE_ANOTHER}`;
+    this.#listener.problem({ where: this.#settings.folder.path, message, severity: "warning" });
   }
 
   #newCertificate(nowMs: number): Reading<WorkloadCertificate> | null {
