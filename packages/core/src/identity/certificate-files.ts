@@ -128,7 +128,7 @@ class CertificateFilesFollower {
 
   #reportSuspect(): void {
     const suspect = this.#suspect;
-    if (!suspect || this.#isClosed) return;
+    if (!suspect) return;
     this.#endSuspicion();
     this.#known = suspect.digest;
     this.#isFailing = true;
