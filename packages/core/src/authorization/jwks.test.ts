@@ -28,7 +28,7 @@ test("a key that says what it is for is for nothing else", () => {
     ["PS256"],
     ["EdDSA"],
   ]);
-  expect(usable({ ...rsa, use: "sig", key_ops: ["verify"] }).keys.length).toBe(1);
+  expect(usable({ ...rsa, use: "sig", key_ops: ["verify"] }, { ...ec, use: "jwt-svid" }).keys.length).toBe(2);
 });
 
 const weak = generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey.export({ format: "jwk" });
@@ -45,6 +45,7 @@ test.each([
   ["an RSA key under which everything is signed", { ...rsa, e: "AQ" }, "its RSA exponent is not"],
   ["an RSA key with an even exponent", { ...rsa, e: "Ag" }, "its RSA exponent is not"],
   ["an RSA key with a long exponent", { ...rsa, e: "AQAAAAAB" }, "its RSA exponent is not"],
+  ["a key for certificates of SPIFFE", { ...ec, use: "x509-svid" }, "use is not sig"],
   ["a key for encryption", { ...rsa, use: "enc" }, "use is not sig"],
   ["a key for other operations", { ...rsa, key_ops: ["encrypt"] }, "key_ops has no verify"],
   ["a key whose operations are no list", { ...rsa, key_ops: "verify" }, "key_ops has no verify"],

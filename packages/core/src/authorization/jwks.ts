@@ -62,7 +62,8 @@ function readKey(jwk: unknown): Reading<VerificationKey> {
   if (!isRecord(jwk)) return refused("it is not an object");
   const { kty, kid, use, alg, key_ops: operations } = jwk;
   if (kid !== undefined && typeof kid !== "string") return refused("kid is not text");
-  if (use !== undefined && use !== "sig") return refused("use is not sig");
+  // The other is what bundles of SPIFFE say of keys that sign tokens.
+  if (use !== undefined && use !== "sig" && use !== "jwt-svid") return refused("use is not sig");
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes("verify"))) return refused("key_ops has no verify");
   const material = materialOf(kty, jwk);
   if (!material.ok) return material;

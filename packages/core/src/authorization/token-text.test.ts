@@ -16,13 +16,13 @@ test("reads what a token says of itself", () => {
   expect(reading.ok && reading.value).toMatchObject({ algorithm: "ES256", kid: "k1", issuer: "https://issuer.example" });
 });
 
-test.each([["JWT"], ["jwt"], ["application/jwt"], ["at+jwt"], ["application/at+JWT"]])("takes the type %s", (typ) => {
+test.each([["JWT"], ["jwt"], ["application/jwt"], ["at+jwt"], ["application/at+JWT"], ["JOSE"]])("takes the type %s", (typ) => {
   expect(reasonOf(tokenOf(key, {}, { typ }))).toBe("");
 });
 
 test.each([
-  ["another type", { typ: "logout+jwt" }, "its type is not JWT or at+jwt"],
-  ["a type that is no text", { typ: ["JWT"] }, "its type is not JWT or at+jwt"],
+  ["another type", { typ: "logout+jwt" }, "its type is not JWT, at+jwt or JOSE"],
+  ["a type that is no text", { typ: ["JWT"] }, "its type is not JWT, at+jwt or JOSE"],
   ["extensions", { crit: ["exp"], exp: 1 }, "extensions that must be understood"],
   ["no extensions that must be understood", { crit: [] }, "extensions that must be understood"],
   ["a payload that is not encoded", { b64: false }, "how its payload is encoded"],

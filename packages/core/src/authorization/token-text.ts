@@ -18,10 +18,11 @@ const PART = /^[A-Za-z0-9_-]+$/;
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /**
- * What stands in `typ` where it says that this is a token for access. What an issuer signs for other ends (logout tokens, events, proofs
- * of possession) names another type, and must not be taken for one (RFC 8725 section 3.11).
+ * What stands in `typ` where it says that this is a token for access: JWT, RFC 9068's, and what a JWT-SVID of SPIFFE may say. What an
+ * issuer signs for other ends (logout tokens, events, proofs of possession) names another type, and must not be taken for one (RFC 8725
+ * section 3.11).
  */
-const TYPES: readonly string[] = ["jwt", "at+jwt"];
+const TYPES: readonly string[] = ["jwt", "at+jwt", "jose"];
 
 /**
  * A signed JWT in its compact form (RFC 7515, RFC 7519), with one spelling only. Where keys are (`jku`, `x5u`, `jwk`, `x5c`) is never read
@@ -58,7 +59,7 @@ function headerFlaw({ alg, kid, typ, crit, b64, enc, zip, cty }: JsonObject): st
   if (typeof alg !== "string" || alg === "") return "its header names no algorithm";
   if (kid !== undefined && (typeof kid !== "string" || kid.length > MAX_KID_LENGTH))
     return `its key ID is not text of at most ${MAX_KID_LENGTH} characters`;
-  if (typ !== undefined && !isAccessType(typ)) return "its type is not JWT or at+jwt";
+  if (typ !== undefined && !isAccessType(typ)) return "its type is not JWT, at+jwt or JOSE";
   if (crit !== undefined) return "its header has extensions that must be understood, and none is";
   if (b64 !== undefined) return "its header says how its payload is encoded";
   if (enc !== undefined || zip !== undefined || cty !== undefined) return "it is encrypted, compressed or holds another token";
