@@ -79,7 +79,7 @@ describe("ca issue", () => {
     const [, until = ""] = /^spiffe:\/\/heddle\.test\/web, until (\S+)\n/.exec(out) ?? [];
     expect(Math.abs(Date.parse(until) - (Date.now() + 8 * 3_600_000))).toBeLessThan(60_000);
     expect(err).toContain("NOT FOR PRODUCTION");
-    expect(readdirSync(".heddle/web").sort()).toEqual(["ca.crt", "tls.crt", "tls.key"]);
+    expect(readdirSync(".heddle/web").sort()).toEqual([".gitignore", "ca.crt", "tls.crt", "tls.key"]);
     expect(mode(".heddle/web/tls.key")).toBe(0o600);
     expect(verdict(".heddle/web")).toMatchObject({ ok: true, peer: { id: { text: "spiffe://heddle.test/web" } } });
     expect(out + err).not.toContain(text(".heddle/web/tls.key").split("\n")[1]);

@@ -152,7 +152,11 @@ describe("refuses and says why, without a certificate", () => {
   });
 
   test("where the service is no segment of a path, as the name of one may be", () => {
-    expect(refusal({ dir: newFolder() }, "a b")).toContain("may hold only letters");
+    const dir = newFolder();
+    expect(refusal({ dir }, "a b")).toMatch(
+      /cannot issue for the service "a b": .*may hold only letters.*; say identity\.dev\(\{ service \}\)$/,
+    );
+    expect(existsSync(dir)).toBe(false);
   });
 });
 

@@ -54,7 +54,7 @@ const MAKE_ANOTHER = "make another in its place: take the folder away and run he
  * An identity for development: `spiffe://{trustDomain}/{service}`, signed by an authority whose key lies in a folder, held in memory, renewed
  * at half of its life. Processes that share the folder trust each other; who can read the folder can be any of them, so this is not for
  * production, which it says in a warning. With NODE_ENV=production it gives no identity, unless `allowInProduction`.
- * A changed `ca.crt` or `ca.key` is in force within 2 s and a bit; `ca.crt` may hold old and new root together.
+ * A changed `ca.crt` or `ca.key` is in force after 2 s at most; `ca.crt` may hold old and new root together.
  * Throws TypeError for options that are wrong; what is wrong with the folder is told to the listener, and looked at again until it is well.
  */
 export function devIdentity(
@@ -82,6 +82,11 @@ export function devIdentity(
       const who = service ?? given.service;
       if (who === null) {
         problem("identity.dev does not know whose certificate to issue: join as a service, or say identity.dev({ service })");
+        return () => {};
+      }
+      const inName = segmentProblem(who);
+      if (inName !== null) {
+        problem(`identity.dev cannot issue for the service ${JSON.stringify(who)}: ${inName}; say identity.dev({ service })`);
         return () => {};
       }
       const identity = new DevIdentity({ folder, trustDomain, service: who, lifetimeMs }, listener, given);

@@ -89,7 +89,9 @@ function write(out: string, contents: Contents, isForced: boolean): readonly str
   // The same roots again are in nobody's way: several services may share a folder of roots with the authority.
   const inTheWay = files.filter(({ path, text }) => existsSync(path) && readFileSync(path, "utf8") !== text);
   if (!isForced && inTheWay.length > 0) return inTheWay.map(({ path }) => path);
-  mkdirSync(out, { recursive: true });
+  const isNew = mkdirSync(out, { recursive: true }) !== undefined;
+  // The key must not get into a repository by `git add .`.
+  if (isNew) writeFileSync(join(out, ".gitignore"), "*\n");
   for (const { path, text, mode } of files) {
     // Who reads it meanwhile gets the file as it was or as it is now, and never its half.
     const draft = `${path}.${process.pid}.tmp`;
