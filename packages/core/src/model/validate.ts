@@ -58,7 +58,7 @@ function validateRoute(route: Route, snapshot: MeshSnapshot, error: Report): voi
 }
 
 function validateBackend(backend: Backend, snapshot: MeshSnapshot, error: Report): void {
-  if (backend.protocol !== "http1") error(backend.origin, `protocol ${backend.protocol} of ${backend.name} is not built in this version`);
+  if (backend.protocol === "grpc") error(backend.origin, `protocol ${backend.protocol} of ${backend.name} is not built in this version`);
   if (backend.tls.mode === "mutual" || backend.tls.mode === "simple")
     error(backend.origin, `tls ${backend.tls.mode} of ${backend.name} is not built in this version`);
   if (!snapshot.endpointSets.has(backend.endpointSet)) {
