@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { parseJwks } from "../../packages/core/src/authorization/jwks.ts";
+import { parseJwks } from "../../packages/core/src/authorization/terms/jwks.ts";
 import { readJsonObject } from "../../packages/core/src/authorization/token-json.ts";
 import { findTokens, tokenLocations } from "../../packages/core/src/authorization/token-locations.ts";
 import { readToken } from "../../packages/core/src/authorization/token-text.ts";

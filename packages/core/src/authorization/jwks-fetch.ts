@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { type KeyRing, MAX_JWKS_BYTES, parseJwks } from "./jwks.ts";
+import { type KeyRing, MAX_JWKS_BYTES, parseJwks } from "./terms/jwks.ts";
 
 /** What of an answer is read. */
 export interface OwnResponse {

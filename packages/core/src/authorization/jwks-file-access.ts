@@ -1,5 +1,5 @@
 import { open, stat } from "node:fs/promises";
-import { MAX_JWKS_BYTES } from "./jwks.ts";
+import { MAX_JWKS_BYTES } from "./terms/jwks.ts";
 
 /** The file system as key sets see it. Both reject where there is no such file. */
 export interface KeyFiles {

@@ -86,3 +86,12 @@ test("a file that is not there at the start refuses every token until it is", as
   clock.tick(1_000);
   expect(await kids()).toEqual(["first"]);
 });
+
+test("a file whose keys are all of no use is believed, and told", async () => {
+  const { kids, write, clock, problems } = fileOf(first);
+  await kids();
+  write('{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}');
+  clock.tick(1_000);
+  expect(await kids()).toEqual([]);
+  expect(problems).toEqual(["/keys.json: it has no key that can be used (key 1: it is a symmetric key); every token is refused"]);
+});

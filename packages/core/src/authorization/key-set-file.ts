@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
-import { type KeyRing, parseJwks } from "./jwks.ts";
 import type { KeyFiles } from "./jwks-file-access.ts";
 import type { KeySet } from "./key-set.ts";
+import { type KeyRing, parseJwks, unusable } from "./terms/jwks.ts";
 
 /** How old what is known of the file may be. */
 const LOOK_AGAIN_MS = 1_000;
@@ -71,12 +71,15 @@ export class FileKeySet implements KeySet {
     }
     this.#ring = reading.value;
     this.#text = text;
-    this.problem = null;
+    const flawed = unusable(reading.value);
+    if (flawed === null) this.problem = null;
+    else this.#fail(flawed);
   }
 
   #fail(why: string): void {
     const problem = `${this.#path}: ${why}`;
-    if (problem !== this.problem) this.#report(`${problem}; ${this.#ring ? "the last good keys stay in force" : "every token is refused"}`);
+    if (problem !== this.problem)
+      this.#report(`${problem}; ${this.#ring?.keys.length ? "the last good keys stay in force" : "every token is refused"}`);
     this.problem = problem;
   }
 }

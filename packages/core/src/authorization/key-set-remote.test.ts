@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { signingKey } from "../../test/token-issuer.ts";
 import { type VirtualClock, virtualClock } from "../../test/virtual-clock.ts";
-import { keysFor } from "./jwks.ts";
 import type { OwnFetch } from "./jwks-fetch.ts";
 import { type RemoteJwks, RemoteKeySet } from "./key-set-remote.ts";
+import { keysFor } from "./terms/jwks.ts";
 
 const LOCATION: RemoteJwks = {
   kind: "remote",
@@ -183,6 +183,15 @@ test("an issuer that publishes no keys any more has none", async () => {
   issuer.answer = [];
   issuer.clock.tick(100_000);
   expect(kids(await issuer.keySet.load())).toEqual([]);
+  expect(issuer.problems).toEqual(["https://issuer.example/jwks: it has no keys; every token is refused"]);
+});
+
+test("a key set without a key that can be used is told, with what is wrong", async () => {
+  const issuer = issuerOf();
+  issuer.answer = [{ kty: "oct", k: "c2VjcmV0" }, { kty: "RSA" }, [], []];
+  expect(kids(await issuer.keySet.load())).toEqual([]);
+  const why = "key 1: it is a symmetric key; key 2: n or e is not base64url; key 3: it is not an object";
+  expect(issuer.problems).toEqual([`https://issuer.example/jwks: it has no key that can be used (${why}); every token is refused`]);
 });
 
 test.each([

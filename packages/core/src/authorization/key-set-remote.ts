@@ -1,9 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { JwksLocation } from "../model/jwt.ts";
 import type { Random } from "../random.ts";
-import type { KeyRing } from "./jwks.ts";
 import { fetchJwks, type OwnFetch } from "./jwks-fetch.ts";
 import type { KeySet } from "./key-set.ts";
+import { type KeyRing, unusable } from "./terms/jwks.ts";
 import { jwksUrlProblem } from "./terms/jwks-url.ts";
 
 export type RemoteJwks = Extract<JwksLocation, { kind: "remote" }>;
@@ -104,7 +104,9 @@ export class RemoteKeySet implements KeySet {
       // From when it was asked, as the answer may have been true then and no later.
       this.#fetchedAt = startedAt;
       this.#failures = 0;
-      this.problem = null;
+      const flawed = unusable(ring);
+      if (flawed === null) this.problem = null;
+      else this.#fail(`${url}: ${flawed}`);
     } catch (error) {
       this.#failures++;
       this.#fail(`${url}: ${causes(error)}`);
@@ -115,7 +117,7 @@ export class RemoteKeySet implements KeySet {
     const isNew = problem !== this.problem;
     this.problem = problem;
     if (!isNew || this.#closing.signal.aborted) return;
-    this.#deps.report(`${problem}; ${this.#usable() ? "the last good keys serve on for now" : "every token is refused"}`);
+    this.#deps.report(`${problem}; ${this.#usable()?.keys.length ? "the last good keys serve on for now" : "every token is refused"}`);
   }
 
   #now(): number {

@@ -1,4 +1,4 @@
-import { type KeyRing, readJwks } from "./jwks.ts";
+import { type KeyRing, readJwks, unusable } from "./terms/jwks.ts";
 
 /** The keys of one issuer, wherever they come from. */
 export interface KeySet {
@@ -17,11 +17,12 @@ export interface KeySet {
 export function inlineKeySet(jwks: object): KeySet {
   const reading = readJwks(jwks);
   const ring = reading.ok ? reading.value : null;
+  const flaw = reading.ok ? unusable(reading.value) : reading.reason;
   return {
     current: () => ring,
     load: () => Promise.resolve(ring),
     renew: () => Promise.resolve(ring),
-    problem: reading.ok ? null : `the inline key set: ${reading.reason}`,
+    problem: flaw === null ? null : `the inline key set: ${flaw}`,
     close: () => {},
   };
 }

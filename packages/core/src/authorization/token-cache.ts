@@ -1,5 +1,5 @@
 import type { JwtRule } from "../model/jwt.ts";
-import type { KeyRing } from "./jwks.ts";
+import type { KeyRing } from "./terms/jwks.ts";
 import type { ClaimedToken } from "./token-claims.ts";
 
 /** A token that was verified, and under what. */

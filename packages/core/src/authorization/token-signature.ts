@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type { JwtAlgorithm } from "../model/jwt.ts";
-import type { VerificationKey } from "./jwks.ts";
+import type { VerificationKey } from "./terms/jwks.ts";
 
 type Jose = typeof import("jose");
 type ImportedKey = Awaited<ReturnType<Jose["importJWK"]>>;

@@ -2,8 +2,8 @@ import { hash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { quoted, type Reading, read, refused } from "../identity/names/reading.ts";
 import type { JwtAlgorithm, JwtRule } from "../model/jwt.ts";
-import { type KeyRing, keysFor } from "./jwks.ts";
 import type { KeySets } from "./key-sets.ts";
+import { type KeyRing, keysFor } from "./terms/jwks.ts";
 import { type AdmittedToken, TokenCache } from "./token-cache.ts";
 import { checkClaims } from "./token-claims.ts";
 import { isSignedWith } from "./token-signature.ts";
@@ -88,7 +88,7 @@ export class TokenVerifier {
     if (ring !== null && keysFor(ring, algorithm, kid).length === 0) ring = await keySet.renew(ring);
     if (ring === null) return refused(`the keys of its issuer cannot be had: ${keySet.problem ?? "they are too old"}`);
     const keys = keysFor(ring, algorithm, kid).slice(0, MAX_KEYS_TRIED);
-    if (keys.length === 0) return refused("its issuer has no key of this ID for this algorithm");
+    if (keys.length === 0) return refused(keySet.problem ?? "its issuer has no key of this ID for this algorithm");
     for (const key of keys) if (await isSignedWith(text, key, algorithm)) return read(ring);
     return refused("its signature is not of a key of its issuer");
   }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
-import { signingKey } from "../../test/token-issuer.ts";
+import { signingKey } from "../../../test/token-issuer.ts";
 import { keysFor, parseJwks, readJwks } from "./jwks.ts";
 
 const ec = signingKey("P-256", "ec").jwk;

@@ -1,9 +1,10 @@
-import { type Reading, read, refused } from "../identity/names/reading.ts";
-import { JWT_ALGORITHMS, type JwtAlgorithm } from "../model/jwt.ts";
+import { type Reading, read, refused } from "../../identity/names/reading.ts";
+import { JWT_ALGORITHMS, type JwtAlgorithm } from "../../model/jwt.ts";
 
 /** Larger ones are refused unread. */
 export const MAX_JWKS_BYTES: number = 1024 * 1024;
 const MAX_KEYS = 100;
+const MOST_TOLD = 3;
 const LEAST_RSA_BITS = 2_048;
 const MOST_RSA_BITS = 8_192;
 
@@ -31,6 +32,12 @@ export interface KeyRing {
 /** The keys that may have signed with this algorithm under this ID. A key without an ID may be any. */
 export function keysFor(ring: KeyRing, algorithm: JwtAlgorithm, kid: string | null): readonly VerificationKey[] {
   return ring.keys.filter((key) => key.algorithms.includes(algorithm) && (kid === null || key.kid === null || key.kid === kid));
+}
+
+/** Why no token can be verified with these keys; null: there are some. */
+export function unusable({ keys, ignored }: KeyRing): string | null {
+  if (keys.length > 0) return null;
+  return ignored.length === 0 ? "it has no keys" : `it has no key that can be used (${ignored.slice(0, MOST_TOLD).join("; ")})`;
 }
 
 export function parseJwks(text: string): Reading<KeyRing> {
