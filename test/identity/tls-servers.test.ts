@@ -178,6 +178,14 @@ describe("a server that is not who it has to be", () => {
   );
 });
 
+test("OpenSSL itself believes the roots of expected trust domains alone, had nobody else looked", async () => {
+  const tls = web.client([API]);
+  const options = { ...tls.connectOptions("web.example"), checkServerIdentity: () => undefined };
+  const blind = { ...tls, connectOptions: () => options, refusal: () => null, watch: () => () => null };
+  const { said, error } = await connect(blind, await serving(leafNow(bank, API)));
+  expect([said, error?.message]).toEqual(["", expect.stringMatching(/unable to/)]);
+});
+
 test("a server that refuses TLS 1.2 and later is not spoken to", async () => {
   const api = leafNow(shop, API);
   const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;

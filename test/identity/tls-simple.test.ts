@@ -169,9 +169,10 @@ describe("a file of authorities", () => {
     expect(await outcome()).toBe("hello");
     const before = tls.connectOptions("api.example").secureContext;
     expect(tls.connectOptions("b.example").secureContext).toBe(before);
-    swap(`${ca.pem}-----BEGIN CERT`);
-    expect(await outcome()).toBe("hello");
-    expect(await outcome()).toBe("hello");
+    for (let again = 0; again < 2; again++) {
+      swap(`${ca.pem}-----BEGIN CERT`);
+      expect(await outcome()).toBe("hello");
+    }
     swap(other.pem);
     expect(await outcome()).toBe("refused");
     swap(other.pem + ca.pem);

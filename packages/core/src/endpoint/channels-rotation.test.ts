@@ -89,6 +89,7 @@ test("a renewal that is due is not put off by the rotations after it", async () 
   }
   expect(transport.events).toEqual(["open a:1"]);
   all.rotate(LONG_AGO);
+  expect(clock.pendingTimers).toBe(1);
   await clock.advance(1_000);
   expect(transport.events).toEqual(["open a:1", "close a:1"]);
 });
@@ -159,6 +160,7 @@ test("the limit of a channel that finishes is not moved by later rotations", asy
   all.rotate(LONG_AGO);
   await clock.advance(4 * MINUTE);
   all.rotate(48 * HOUR);
+  expect(clock.pendingTimers).toBe(1);
   await clock.advance(MINUTE);
   expect(transport.events).toEqual(["open a:1", "close a:1", "destroy a:1"]);
 });
