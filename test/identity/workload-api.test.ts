@@ -121,7 +121,7 @@ describe.each(["unix", "tcp"] as const)("over %s", (where) => {
     await watched.until(() => watched.problems.length === 2);
     expect(watched.problems.map(({ message, severity }) => [severity, message])).toEqual([
       ["error", expect.stringMatching(/^the last message cannot be read: /)],
-      ["warning", expect.stringContaining("expected certificate and bundle of the same authority")],
+      ["warning", expect.stringContaining("expected the roots of the certificate's own authority")],
     ]);
     agent.send(messageNow(shop));
     await watched.until(() => watched.states.length === 2);

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { type WorkloadApiOptions, workloadApi } from "./workload-api.ts";
+import { DEFAULTS, type WorkloadApiOptions, workloadApi } from "./workload-api.ts";
 
 const INDEX = new URL("./index.ts", import.meta.url).href;
 const CORE = new URL("../../core/src/index.ts", import.meta.url).href;
@@ -88,4 +89,15 @@ test.each<[string, object, string]>([
   const given = { address, ...options } as WorkloadApiOptions;
   expect(() => workloadApi(given)).toThrow(TypeError);
   expect(() => workloadApi(given)).toThrow(`identity.workloadApi: ${message}`);
+});
+
+test("the page has each option, with the default that it has", () => {
+  const page = readFileSync(new URL("../../../docs/workload-api.md", import.meta.url), "utf8");
+  const rows = new Map(
+    [...page.matchAll(/^\| `([\w.]+)` \| `?([^`|]+?)`? \|/gm)].map(([, option = "", byDefault = ""]) => [option, byDefault]),
+  );
+  const { base, max, ...others } = DEFAULTS;
+  for (const [option, byDefault] of Object.entries({ "backoff.base": base, "backoff.max": max, ...others }))
+    expect(rows.get(option)).toBe(byDefault);
+  expect([...rows.keys()].map((option) => option.split(".")[0])).toEqual(expect.arrayContaining(["address", "environment", "id", "hint"]));
 });

@@ -46,7 +46,8 @@ export interface WorkloadApiOptions {
 const WHERE = "identity.workloadApi";
 const VARIABLE = "SPIFFE_ENDPOINT_SOCKET";
 const KEYS = ["address", "environment", "id", "hint", "backoff", "responseTimeout", "keepalive", "keepaliveTimeout"];
-const DEFAULTS = { base: "500ms", max: "30s", responseTimeout: "1m", keepalive: "6m", keepaliveTimeout: "20s" } as const;
+/** Those of durations. */
+export const DEFAULTS = { base: "500ms", max: "30s", responseTimeout: "1m", keepalive: "6m", keepaliveTimeout: "20s" } as const;
 
 /**
  * The identity that the SPIFFE Workload API issues to this process: that of SPIRE, or of whatever else speaks it. X.509-SVID and bundles come

@@ -91,7 +91,7 @@ describe("what belongs together", () => {
     ["the key of another certificate", { key: keyOf(leaf(shop, WEB)) }, "the private key does not belong to the certificate"],
     ["a key that is none", { key: Buffer.from("no key") }, "PRIVATE KEY cannot be read"],
     ["a certificate of another ID", { spiffeId: "spiffe://shop.example/other" }, `has a certificate of ${WEB}, expected one of its own ID`],
-    ["roots that did not sign it", { bundle: partner.der }, "expected certificate and bundle of the same authority"],
+    ["roots that did not sign it", { bundle: partner.der }, "expected the roots of the certificate's own authority"],
     ["a bundle that is cut short", { bundle: shop.der.subarray(0, -1) }, "the bundle of the SVID"],
     ["a bundle of a leaf", { bundle: leaf(shop, WEB).der }, "is no authority"],
     ["PEM for DER", { chain: Buffer.from(shop.pem) }, "certificate 1 is no DER"],

@@ -1,9 +1,9 @@
 import {
   type CertificateState,
   certificateFromDer,
+  certificateState,
   parseSpiffeId,
   parseTrustDomain,
-  peerVerifier,
   quoted,
   type Reading,
   read,
@@ -11,8 +11,6 @@ import {
   type SpiffeIdMatcher,
   type TrustBundle,
   trustBundleFromDer,
-  trustBundles,
-  type WorkloadCertificate,
 } from "@heddle/core";
 import type { WorkloadSvid, WorkloadSvids } from "./workload-messages.ts";
 
@@ -48,12 +46,8 @@ export function readState(issued: WorkloadSvids, choice: SvidChoice, previous: C
   if (!own.ok) return own;
   const problems: string[] = [];
   const others = otherBundles(issued, id.trustDomain, previous, problems);
-  const state: CertificateState = {
-    certificate: sameCertificate(certificate.value, previous),
-    bundles: trustBundles([own.value, ...others], previous?.bundles),
-  };
-  const stranger = strangerProblem(state, nowMs);
-  return stranger === null ? read({ state, problems }) : refused(stranger);
+  const state = certificateState(certificate.value, [own.value, ...others], previous, nowMs);
+  return state.ok ? read({ state: state.value, problems }) : state;
 }
 
 function choose(svids: readonly WorkloadSvid[], { id, hint }: SvidChoice): Reading<WorkloadSvid> {
@@ -111,20 +105,4 @@ function otherBundles(
 function trustDomainOf(id: string): Reading<string> {
   const parsed = parseSpiffeId(id);
   return parsed.ok ? read(parsed.value.trustDomain) : parsed;
-}
-
-/** Renewed bundles alone do not make another certificate. */
-function sameCertificate(certificate: WorkloadCertificate, previous: CertificateState | null): WorkloadCertificate {
-  const before = previous?.certificate;
-  const isSame = before !== undefined && Buffer.concat(before.chain).equals(Buffer.concat(certificate.chain));
-  return isSame ? before : certificate;
-}
-
-/** Why peers with the same bundle would refuse this certificate, or null. */
-function strangerProblem({ certificate, bundles }: CertificateState, nowMs: number): string | null {
-  const verifier = peerVerifier();
-  const verdict = (purpose: "client" | "server") =>
-    verifier.verify({ presented: certificate.chain, bundles, nowMs, purpose, expected: null });
-  const asServer = verdict("server");
-  return asServer.ok || verdict("client").ok ? null : `${asServer.reason}; expected certificate and bundle of the same authority`;
 }

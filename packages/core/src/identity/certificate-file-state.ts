@@ -1,13 +1,12 @@
-import { readCertificate, type WorkloadCertificate } from "./certificate.ts";
+import { readCertificate } from "./certificate.ts";
 import type { FileSetReading } from "./certificate-file-reading.ts";
 import { splitRoots } from "./certificate-file-roots.ts";
 import type { CertificateFileSet } from "./certificate-files-options.ts";
 import type { CertificateState } from "./certificate-source.ts";
+import { certificateState } from "./certificate-state.ts";
 import { type Reading, read, refused } from "./names/reading.ts";
 import type { PemText } from "./pem.ts";
-import { readTrustBundle, type TrustBundle, trustBundles } from "./trust-bundles.ts";
-import { peerVerifier } from "./verify-peer.ts";
-import { sameBytes } from "./x509.ts";
+import { readTrustBundle, type TrustBundle } from "./trust-bundles.ts";
 
 /** Something of a set that cannot be used, and in which file. */
 export interface FileProblem {
@@ -59,9 +58,7 @@ function readState(
   const { trustDomain } = certificate.value.id;
   const bundles = parts === null ? readBundles(set.bundle, trustDomain, text) : readOwnRoots(trustDomain, parts.value.roots);
   if (!bundles.ok) return bundles;
-  const state = { certificate: sameCertificate(certificate.value, previous), bundles: trustBundles(bundles.value, previous?.bundles) };
-  const stranger = strangerProblem(state, nowMs);
-  return stranger === null ? read(state) : refused(stranger);
+  return certificateState(certificate.value, bundles.value, previous ?? null, nowMs);
 }
 
 function readBundles(bundle: CertificateFileSet["bundle"], own: string, text: (path: string) => PemText): Reading<readonly TrustBundle[]> {
@@ -84,28 +81,6 @@ function readOwnRoots(trustDomain: string, roots: PemText): Reading<readonly Tru
     return refused(`${roots.from} holds no root, expected the self-signed certificates of ${trustDomain} in it, or the option bundle`);
   const bundle = readTrustBundle(trustDomain, [roots]);
   return bundle.ok ? read([bundle.value]) : bundle;
-}
-
-/** So that new roots alone do not look like a new certificate. */
-function sameCertificate(certificate: WorkloadCertificate, previous: CertificateState | undefined): WorkloadCertificate {
-  const before = previous?.certificate;
-  if (before?.chain.length !== certificate.chain.length) return certificate;
-  return before.chain.every((der, index) => sameBytes(der, certificate.chain[index] ?? new Uint8Array())) ? before : certificate;
-}
-
-/**
- * Why peers with the same roots would refuse this certificate, or null: then the roots are those of another authority, or the half of a
- * rotation. A certificate for servers or clients alone is one all the same.
- */
-function strangerProblem({ certificate, bundles }: CertificateState, nowMs: number): string | null {
-  const verifier = peerVerifier();
-  const ask = (purpose: "server" | "client") => verifier.verify({ presented: certificate.chain, bundles, nowMs, purpose, expected: null });
-  const asServer = ask("server");
-  if (asServer.ok) return null;
-  const asClient = ask("client");
-  if (asClient.ok) return null;
-  const { reason } = asServer.code === "not_an_svid" ? asClient : asServer;
-  return `${reason}; expected the roots of the certificate's own authority`;
 }
 
 /** Most reasons begin with the file and its line. */
