@@ -4,7 +4,7 @@ import { type Channel, type ChannelSettings, type MeshRequest, type MeshResponse
 import { expect, test } from "vitest";
 import { LiveAuthority, TestClientTls } from "../../packages/http/test/tls.ts";
 import { type RawConnection, rawHttp2Peer, TYPE } from "./raw-http2-peer.ts";
-import { listening, mutual, openChannel, ours, rawPeer, requestTo } from "./tls-peers.ts";
+import { authority, listening, mutual, openChannel, ours, rawPeer, requestTo } from "./tls-peers.ts";
 
 const http2 = (address: string, settings: Partial<ChannelSettings> = {}) => openChannel({ address, protocol: "http2", ...settings });
 
@@ -200,6 +200,15 @@ test("a server that refuses our certificate has been sent nothing of the request
   const failure = await failureOf(http2(peer.address, { tls: new TestClientTls(ours) }).send(request));
   expect([failure.kind, request.attempt?.wasSent]).toEqual(["connect-failure", false]);
   expect(failure.message).toContain("how a server refuses a client's certificate: ours is spiffe://shop.test/ns/shop/sa/web");
+});
+
+test("a server that refuses us in an alert is said to, and has been sent nothing", async () => {
+  const { createSecureServer } = await import("node:http2");
+  const peer = await listening(createSecureServer(mutual) as never);
+  const request = requestTo("reviews");
+  const failure = await failureOf(http2(peer.address, { tls: new TestClientTls({ ca: authority.root.pem }) }).send(request));
+  expect([failure.kind, request.attempt?.wasSent]).toEqual(["connect-failure", false]);
+  expect(failure.message).toContain("TLS alert certificate required");
 });
 
 test("a connection whose peer is gone without a word is cut once a request on it was given up", async () => {

@@ -62,9 +62,12 @@ export class RawConnection {
     this.send(TYPE.data, isLast ? END_STREAM : 0, stream, Buffer.from(text));
   }
 
+  /** Head and body in one segment. */
   answer(stream: number, text: string): void {
+    this.socket.cork();
     this.head(stream);
     this.data(stream, text, true);
+    this.socket.uncork();
   }
 
   reset(stream: number, code: number): void {

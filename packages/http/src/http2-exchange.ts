@@ -103,11 +103,7 @@ export class Http2Exchange implements BodySource, Sending {
   }
 
   #listen(stream: ClientHttp2Stream): void {
-    stream.on("response", (headers) => this.#answered(headers));
-    stream.on("data", (chunk: Uint8Array) => {
-      this.#bytes += chunk.length;
-      this.#body?.push(chunk);
-    });
+    stream.on("response", (headers) => this.#answered(stream, headers));
     stream.on("trailers", (trailers) => {
       this.#trailers = headersOf(trailers);
     });
@@ -122,12 +118,17 @@ export class Http2Exchange implements BodySource, Sending {
     noteHowItEnds(stream);
   }
 
-  #answered(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
+  #answered(stream: ClientHttp2Stream, headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
     if (this.isOver) return;
     const status = headers[":status"] ?? 0;
     const length = headers["content-length"];
     if (length !== undefined && this.#request?.method !== "HEAD" && status !== 304) this.#expectedBytes = Number(length);
     this.#body = new PushBody(this);
+    // Not before: Node tells the head a tick late, and data that came with it at once.
+    stream.on("data", (chunk: Uint8Array) => {
+      this.#bytes += chunk.length;
+      this.#body?.push(chunk);
+    });
     this.#reply?.resolve({ status, headers: headersOf(headers), body: this.#body });
   }
 

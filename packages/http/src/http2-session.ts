@@ -142,7 +142,12 @@ export class Http2Session {
       this.#leave();
     });
     session.on("remoteSettings", ({ maxConcurrentStreams }) => this.#settled(session, maxConcurrentStreams));
-    session.on("close", () => this.#end(this.#openFailure()));
+    // Node's session waits for its last write, which a connection that TLS gave up never completes.
+    socket.on("error", (error) => {
+      this.brokenBy ??= error;
+      socket.destroy();
+    });
+    socket.on("close", () => this.#end(this.#openFailure()));
   }
 
   #settled(session: ClientHttp2Session, mostStreams: number | undefined): void {
@@ -192,7 +197,7 @@ export class Http2Session {
 
   #break(error: Error): void {
     this.brokenBy ??= error;
-    if (this.#session) this.#session.destroy(error);
+    if (this.#socket) this.#socket.destroy(error);
     else this.#end(new TransportFailure("connect-failure", error.message, { cause: error }));
   }
 
@@ -207,6 +212,7 @@ export class Http2Session {
 
   #end(failure: unknown): void {
     const state = this.#state;
+    if (state === "closed") return;
     this.#state = "closed";
     this.#stop();
     if (state === "opening") this.#owner.isLost(this, failure);
