@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** A connection on which a test writes HTTP itself. */
 export interface RawClient {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   write(text: string): void;
   /** Everything received so far, once it holds `text`; rejects if the connection ends before. */
   until(text: string): Promise<string>;
@@ -13,8 +14,15 @@ export interface RawClient {
   clear(): void;
 }
 
-export async function rawClient(port: number): Promise<RawClient> {
+export async function rawClient(port: number): Promise<RawClient & { readonly socket: Socket }> {
   const socket = connect(port, "127.0.0.1");
+  const client = rawClientOver(socket);
+  await once(socket, "connect");
+  return { ...client, socket };
+}
+
+/** On a connection that stands, or will. */
+export function rawClientOver(socket: Duplex): RawClient {
   let received = "";
   let check = () => {};
   socket.setEncoding("latin1");
@@ -24,7 +32,6 @@ export async function rawClient(port: number): Promise<RawClient> {
   });
   socket.on("error", () => {});
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  await once(socket, "connect");
   return {
     socket,
     write: (text) => socket.write(text),

@@ -1,4 +1,4 @@
-import { type Closing, Deadlines, type Problem, systemClock, type UserLayer } from "@heddle/core";
+import { type Closing, Deadlines, type Problem, type ServerTls, systemClock, type UserLayer } from "@heddle/core";
 import type { ServingMesh } from "@heddle/http";
 import { composeInbound } from "../../packages/core/src/inbound.ts";
 import type { Layer } from "../../packages/core/src/layer.ts";
@@ -13,7 +13,18 @@ export interface ServingFacts {
   readonly layers?: readonly UserLayer["layer"][];
   /** Each request waits for this before the stack looks at it. */
   readonly gate?: Promise<void>;
+  /** Default: no TLS. */
+  readonly serverTls?: ServerTls;
 }
+
+const NO_TLS: ServerTls = {
+  mode: () => "disable",
+  socketOptions: () => {
+    throw new Error("this mesh has no TLS");
+  },
+  verify: () => ({ refused: "this mesh has no TLS" }),
+  refused: () => {},
+};
 
 /** What serves of a mesh: the real inbound stack and the real clock, for tests with real sockets. Counts what runs through it. */
 export interface TestServingMesh extends ServingMesh {
@@ -57,6 +68,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
   const mesh: TestServingMesh = {
     clock: systemClock,
     deadlines,
+    serverTls: facts.serverTls ?? NO_TLS,
     // For types, packages see each other as built; composeInbound is not exported.
     inbound: composeInbound({
       clock: systemClock,

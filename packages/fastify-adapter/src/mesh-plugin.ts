@@ -69,7 +69,7 @@ function register(mesh: ServingMesh, instance: Instance): void {
     const pattern = request.routeOptions.url;
     if (pattern !== undefined) markRoute(request.raw, pattern);
     if (isServed(request.raw, mesh)) done();
-    else serveRequest(serving, request.raw, reply.raw, done, () => void reply.hijack());
+    else serveRequest(serving, request.raw, reply.raw, done, { refusing: () => void reply.hijack(), routing: "decided" });
   });
   instance.addHook("onClose", (_instance, done) => {
     unregister();

@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { checkKeys } from "@heddle/core";
+import { refuseForeignTls } from "./foreign-tls.ts";
 import { closeServer, type NodeServer, watchConnections } from "./listener-close.ts";
 import { type HealthOptions, type HealthResponder, healthResponder } from "./listener-health.ts";
+import { Entrance } from "./listener-tls.ts";
 import { nodeHttp } from "./node-http.ts";
 import { serveRequest } from "./node-request.ts";
 import { isServed, Serving, type ServingMesh } from "./node-serving.ts";
@@ -38,7 +40,7 @@ export function attach(mesh: ServingMesh, server: NodeServer, options: AttachOpt
   const known = (server as AttachedServer)[ATTACHED];
   if (known?.mesh === mesh) return known.attachment;
   if (known) throw new TypeError("attach: this server is attached to another mesh");
-  const serving = new Serving(mesh);
+  const serving = new Serving(mesh, refuseForeignTls);
   const health = options.health ? healthResponder(mesh, () => serving.isDraining, options.health) : null;
   const silent = watchConnections(server);
   intercept(server, serving, health, (message) => silent.delete(message.socket));
@@ -91,6 +93,7 @@ function intercept(
     if (isServed(message, serving.mesh)) application();
     else serveUpgrade(serving, message, socket, application);
   };
+  const entrance = server instanceof HttpsServer ? null : guardEntrance(server, serving, (socket) => pass("connection", socket));
   // Node asks before it says 100 Continue only where somebody listens: a request that is refused must not be told to send its body.
   server.on("checkContinue", () => {});
   const intercepted = (name: string | symbol, ...values: unknown[]): boolean => {
@@ -107,11 +110,30 @@ function intercept(
       case "connect":
         upgrade(message, values[1] as Duplex, () => pass(name, ...values));
         return true;
+      case "connection":
+        if (!entrance) return pass(name, ...values);
+        entrance.enter(values[0] as Duplex);
+        return true;
       default:
         return pass(name, ...values);
     }
   };
   server.emit = intercepted as typeof server.emit;
+}
+
+/** What has not got in yet is unknown to the server itself: whoever closes its idle connections, as its own `close` does, means these, too. */
+function guardEntrance(server: NodeServer, serving: Serving, admit: (socket: Duplex) => void): Entrance {
+  const entrance = new Entrance(serving, admit);
+  const { closeIdleConnections, closeAllConnections } = server;
+  server.closeIdleConnections = () => {
+    entrance.cut();
+    closeIdleConnections.call(server);
+  };
+  server.closeAllConnections = () => {
+    entrance.cut();
+    closeAllConnections.call(server);
+  };
+  return entrance;
 }
 
 function continueRequest(

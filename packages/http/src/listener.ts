@@ -5,10 +5,9 @@ import { Server as TlsServer } from "node:tls";
 import { checkKeys } from "@heddle/core";
 import { type FastifyApp, isFastify, requestListener, type Servable } from "./application.ts";
 import { type Attachment, attach } from "./listener-attach.ts";
-import type { NodeServer } from "./listener-close.ts";
 import type { HealthOptions } from "./listener-health.ts";
 import { nodeHttp } from "./node-http.ts";
-import type { ServingMesh } from "./node-serving.ts";
+import { type ServingMesh, serverTlsOf } from "./node-serving.ts";
 
 export interface ListenOptions {
   /** 0 to 65535. Default 0: any free port. */
@@ -20,7 +19,7 @@ export interface ListenOptions {
 }
 
 export interface Listener extends Attachment {
-  /** `http://127.0.0.1:9081`; localhost where it listens on every address. */
+  /** `http://127.0.0.1:9081`; localhost where it listens on every address; `https://` while only mutual TLS is let in. */
   readonly url: string;
   readonly port: number;
   readonly address: AddressInfo;
@@ -36,7 +35,7 @@ export async function listen(mesh: ServingMesh, application: Servable, options: 
   if (isFastify(application)) return listenFastify(mesh, application, options);
   const server = nodeHttp.createServer(requestListener(mesh, application));
   const attachment = attach(mesh, server, healthOf(options));
-  return bound(server, attachment, () => bind(server, options));
+  return bound(mesh, server, attachment, () => bind(server, options));
 }
 
 async function listenFastify(mesh: ServingMesh, app: FastifyApp, options: ListenOptions): Promise<Listener> {
@@ -50,7 +49,7 @@ async function listenFastify(mesh: ServingMesh, app: FastifyApp, options: Listen
     await app.close();
     unregister();
   };
-  return bound(server, { close, destroy: attachment.destroy }, async () => {
+  return bound(mesh, server, { close, destroy: attachment.destroy }, async () => {
     // For the name localhost Fastify opens servers of its own beside this one.
     const host = options.host === "localhost" ? (await lookup("localhost")).address : (options.host ?? "");
     await app.listen({ port: options.port ?? 0, host });
@@ -61,13 +60,23 @@ function healthOf({ health }: ListenOptions): { readonly health?: HealthOptions 
   return health === false ? {} : { health: health ?? {} };
 }
 
-async function bound(server: Server, { close, destroy }: Attachment, start: () => Promise<void>): Promise<Listener> {
+async function bound(mesh: ServingMesh, server: Server, { close, destroy }: Attachment, start: () => Promise<void>): Promise<Listener> {
   await start().catch(async (error: unknown) => {
     await close();
     throw error;
   });
   const address = server.address() as AddressInfo;
-  return { url: urlOf(server, address), port: address.port, address, server, close, destroy };
+  return {
+    // Looked up when asked: an edit of the configuration may change it.
+    get url() {
+      return urlOf(server instanceof TlsServer || serverTlsOf(mesh).mode() === "strict" ? "https" : "http", address);
+    },
+    port: address.port,
+    address,
+    server,
+    close,
+    destroy,
+  };
 }
 
 function bind(server: Server, options: ListenOptions): Promise<void> {
@@ -80,8 +89,7 @@ function bind(server: Server, options: ListenOptions): Promise<void> {
   });
 }
 
-function urlOf(server: NodeServer, { address, family, port }: AddressInfo): string {
-  const scheme = server instanceof TlsServer ? "https" : "http";
+function urlOf(scheme: "http" | "https", { address, family, port }: AddressInfo): string {
   const isAny = address === "::" || address === "0.0.0.0";
   return `${scheme}://${isAny ? "localhost" : family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

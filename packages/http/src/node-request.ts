@@ -1,24 +1,33 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type HeaderMap, type InboundRequestContext, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
+import { ERROR_HEADER } from "./front-door.ts";
 import { type HeadersInput, headerMap } from "./header-map.ts";
 import { bindListeners } from "./node-context.ts";
+import { type Routing, showDerived } from "./node-derived.ts";
 import { tellDraining } from "./node-drain.ts";
 import { writeResponse } from "./node-response.ts";
 import { tellRetried } from "./node-retried.ts";
 import { markServed, type Serving, type ServingMesh } from "./node-serving.ts";
 import { requestScheme, requestTarget } from "./node-target.ts";
 
+export interface ServeOptions {
+  /** Called before an answer is written in place of an application that was not called. */
+  readonly refusing?: () => void;
+  /** `decided`: the framework has chosen its route, so that a request whose path a layer changed has to be refused. Default `before`. */
+  readonly routing?: Routing;
+}
+
 /**
  * Runs the inbound stack around `application`, which answers by writing to `response`. It is called at most once, in the scope of the
  * request, and not at all where a layer refuses. If it throws, the caller gets 500 and the error surfaces as uncaught, as in node:http.
- * `refusing` is called before an answer is written in place of an application that was not called.
+ * It finds the message as the layers gave it on.
  */
 export function serveRequest(
   serving: Serving,
   message: IncomingMessage,
   response: ServerResponse,
   application: () => void,
-  refusing: () => void = () => {},
+  { refusing = () => {}, routing = "before" }: ServeOptions = {},
 ): void {
   const { mesh } = serving;
   const answer = new ApplicationAnswer(response);
@@ -27,7 +36,12 @@ export function serveRequest(
     scheme: requestScheme(message),
     ...requestTarget(message),
     headers: message.headers,
-    app: (called) => answer.start(message, called, application),
+    connection: serving.connections.of(message.socket),
+    app: (called) => {
+      serving.guard(message.socket);
+      showDerived(message, request, called, routing);
+      return answer.start(message, called, application);
+    },
     route: () => serving.routes.of(message),
   });
   markServed(message, mesh, inbound);
@@ -41,7 +55,10 @@ export function serveRequest(
   mesh.inbound(request).then(
     (refusal) => {
       if (!answer.wasAsked) refusing();
-      if (!answer.hasHead && !response.destroyed) writeResponse(refusal, response);
+      if (answer.hasHead || response.destroyed) return;
+      // A connection that would have to be another one has no use for a next request.
+      if (refusal.headers[ERROR_HEADER] === "mtls_required") response.setHeader("connection", "close");
+      writeResponse(refusal, response);
     },
     (error: unknown) => {
       if (!answer.wasAsked) refusing();

@@ -1,12 +1,28 @@
 import type { IncomingMessage } from "node:http";
-import type { InboundRequestContext, Mesh } from "@heddle/core";
+import type { Duplex } from "node:stream";
+import type { InboundRequestContext, Mesh, ServerTls } from "@heddle/core";
+import { NodeConnections } from "./node-connection.ts";
 import { RoutePatterns } from "./node-target.ts";
 
 /** The part of a mesh that serves. */
 export type ServingMesh = Pick<
   Mesh,
   "clock" | "deadlines" | "inbound" | "isGuarded" | "assertServing" | "onClose" | "isDraining" | "health" | "reportProblem"
->;
+> & { readonly serverTls?: ServerTls };
+
+const NO_TLS: ServerTls = {
+  mode: () => "disable",
+  socketOptions: () => {
+    throw new TypeError("this mesh makes no TLS");
+  },
+  verify: () => ({ refused: "this mesh makes no TLS" }),
+  refused: () => {},
+};
+
+/** Of a mesh that makes none: what comes in is never looked at. */
+export function serverTlsOf(mesh: ServingMesh): ServerTls {
+  return mesh.serverTls ?? NO_TLS;
+}
 
 interface Marks {
   mesh?: InboundRequestContext;
@@ -39,13 +55,17 @@ export interface Cuttable {
 /** One place where requests come in, and what is open there. */
 export class Serving {
   readonly mesh: ServingMesh;
+  readonly connections: NodeConnections = new NodeConnections();
   readonly routes: RoutePatterns = new RoutePatterns();
+  /** Asked last before the application: throws a MeshError for a connection whose requests may not have it. */
+  readonly guard: (socket: Duplex) => void;
   readonly #open = new Set<Cuttable>();
   #idle: (() => void)[] = [];
   #isClosing = false;
 
-  constructor(mesh: ServingMesh) {
+  constructor(mesh: ServingMesh, guard: (mesh: ServingMesh, connections: NodeConnections) => (socket: Duplex) => void = () => () => {}) {
     this.mesh = mesh;
+    this.guard = guard(mesh, this.connections);
   }
 
   /** Answers tell callers to go elsewhere. */

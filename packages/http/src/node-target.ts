@@ -8,14 +8,14 @@ export interface RequestTarget {
   readonly path: string;
 }
 
-interface RoutedMessage extends IncomingMessage {
+export interface RoutedMessage extends IncomingMessage {
   /** Set by Express, which strips the mount path from `url`. */
-  readonly originalUrl?: string;
+  originalUrl?: string;
   readonly baseUrl?: string;
   readonly route?: { readonly path?: unknown };
 }
 
-const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)([^#]*)/i;
+export const ABSOLUTE_FORM: RegExp = /^https?:\/\/([^/?#]*)([^#]*)/i;
 
 /** Reads the target in each of its forms (RFC 9112 3.2). The authority of an absolute target takes the place of the Host field. */
 export function requestTarget(message: IncomingMessage): RequestTarget {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type HeaderMap, liftDeadline, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
+import { showDerived } from "./node-derived.ts";
 import { nodeHttp } from "./node-http.ts";
 import { callerLeft, reportFailure } from "./node-request.ts";
 import { markServed, type Serving } from "./node-serving.ts";
@@ -20,7 +21,12 @@ export function serveUpgrade(serving: Serving, message: IncomingMessage, socket:
     scheme: requestScheme(message),
     ...requestTarget(message),
     headers: message.headers,
-    app: (called) => handOver(called, socket, answer, application),
+    connection: serving.connections.of(socket),
+    app: (called) => {
+      serving.guard(socket);
+      showDerived(message, request, called, "before");
+      return handOver(called, socket, answer, application);
+    },
   });
   markServed(message, mesh, inbound);
   serving.enter(socket);
