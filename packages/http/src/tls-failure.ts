@@ -26,8 +26,8 @@ const ALERTS: ReadonlyMap<number, string> = new Map([
   [120, "no application protocol"],
 ]);
 
-/** Those that a server sends about the certificate of its client. */
-const ABOUT_OUR_CERTIFICATE: ReadonlySet<number> = new Set([42, 43, 44, 45, 46, 48, 49, 116]);
+/** Those that a server sends about the certificate of its client; 51, too, where it was signed by another key than its issuer's. */
+const ABOUT_OUR_CERTIFICATE: ReadonlySet<number> = new Set([42, 43, 44, 45, 46, 48, 49, 51, 116]);
 
 /** What OpenSSL says of a peer that does not speak TLS at all. */
 const NOT_TLS: ReadonlySet<unknown> = new Set([

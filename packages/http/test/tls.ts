@@ -14,7 +14,11 @@ export interface Pem {
 
 /** An authority whose certificates are valid now, by the clock of the system: real handshakes ask no other. */
 export class LiveAuthority {
-  readonly root: IssuedCertificate = root("the test's authority", aroundNow());
+  readonly root: IssuedCertificate;
+
+  constructor(subject = "the test's authority") {
+    this.root = root(subject, aroundNow());
+  }
 
   issue(id: string, wish: CertificateWish = {}): Pem {
     const { pem, keyPem } = leaf(this.root, id, { ...aroundNow(), ...wish });
