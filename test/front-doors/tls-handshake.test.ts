@@ -117,6 +117,12 @@ test("plain text to a server that speaks TLS fails, and the request is not taken
   expect(wasSent).toBe(true);
 });
 
+test("plain text that is answered with an alert of TLS is said to be", async () => {
+  const peer = await rawPeer((socket) => socket.once("data", () => socket.end(Buffer.from([0x15, 3, 3, 0, 2, 2, 10]))));
+  const { error, kind } = await failureOf(peer.address, null);
+  expect([kind, error.message]).toEqual(["protocol-error", "the server answered in TLS; it was called in plain text"]);
+});
+
 test("a server that closes before the handshake has ended is said to", async () => {
   const peer = await rawPeer((socket) => socket.once("data", () => socket.destroy()));
   const { error, kind } = await failureOf(peer.address);

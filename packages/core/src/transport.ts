@@ -30,7 +30,7 @@ export interface ChannelSettings {
   readonly protocol: "http1" | "http2" | "grpc";
   /** null: plaintext. Settings of equal `key` are the same. */
   readonly tls: ClientTls | null;
-  /** Most connections to this endpoint; more requests wait. */
+  /** Most connections to this endpoint; more requests wait. Over HTTP/2 one takes all requests, and what waits is what its server allows no stream for. */
   readonly maxConnections: number;
   /** Most milliseconds until a connection is established. Read for each connection: it may change while the channel is open. */
   readonly connectTimeoutMs: number;
@@ -47,7 +47,7 @@ export interface ChannelSettings {
  *   connection made before, and `reusedConnection` if it had carried a complete exchange;
  * - it sends `request.authority` as the authority, and never changes a header the request has;
  * - for an upgrade or CONNECT ({@link isUpgrade}) it resolves with `socket` once the endpoint has switched, and with an ordinary answer
- *   where it has not. The pipe counts as a connection until it closes: `close` waits for it, `destroy` and cancellation cut it.
+ *   where it has not; it rejects where the protocol carries neither. The pipe counts as a connection until it closes: `close` waits for it, `destroy` and cancellation cut it.
  */
 export interface Channel {
   readonly send: Handler;

@@ -57,7 +57,9 @@ export class Http2Session {
   #mostStreams = 0;
   #usedAt = 0;
   #probedAt: number = Number.NEGATIVE_INFINITY;
-  readonly #stopping: (() => void)[] = [];
+  #stopOpening: () => void = nothing;
+  #stopIdle: () => void = nothing;
+  #stopProbe: () => void = nothing;
 
   constructor(settings: ChannelSettings, owner: Http2SessionOwner) {
     this.#settings = settings;
@@ -76,7 +78,7 @@ export class Http2Session {
       this.number = sockets.add(socket);
       const leftMs = Math.max(1, connectTimeoutMs - (systemClock.now() - startedAt));
       const words = `no HTTP/2 settings from ${address} within ${connectTimeoutMs} ms: it took the connection and stayed silent; does it speak HTTP/2?`;
-      this.#stopping.push(startConnectTimer(leftMs, () => this.#break(new Error(words))));
+      this.#stopOpening = startConnectTimer(leftMs, () => this.#break(new Error(words)));
       this.#speak(socket);
     }, authority);
   }
@@ -118,9 +120,9 @@ export class Http2Session {
     if (session === null || session.destroyed || now - this.#probedAt < PROBE_EVERY_MS) return;
     this.#probedAt = now;
     const limitMs = Math.max(LEAST_PROBE_MS, this.#settings.connectTimeoutMs);
-    const stop = startConnectTimer(limitMs, () => this.#break(new Error(`no answer to a PING within ${limitMs} ms`)));
-    this.#stopping.push(stop);
-    session.ping(stop);
+    this.#stopProbe();
+    this.#stopProbe = startConnectTimer(limitMs, () => this.#break(new Error(`no answer to a PING within ${limitMs} ms`)));
+    session.ping(this.#stopProbe);
   }
 
   /** Takes no more, and closes once its streams have ended. */
@@ -154,7 +156,7 @@ export class Http2Session {
     this.#mostStreams = mostStreams ?? Number.POSITIVE_INFINITY;
     if (this.#state === "opening") {
       this.#state = "open";
-      this.#stop();
+      this.#stopOpening();
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       session.unref();
       this.#usedAt = systemClock.now();
@@ -180,7 +182,7 @@ export class Http2Session {
       else this.#leave();
     };
     const timer = systemClock.setTimer(afterMs, look, "idle");
-    this.#stopping[0] = () => systemClock.clearTimer(timer);
+    this.#stopIdle = () => systemClock.clearTimer(timer);
   }
 
   #leave(): void {
@@ -214,15 +216,15 @@ export class Http2Session {
     const state = this.#state;
     if (state === "closed") return;
     this.#state = "closed";
-    this.#stop();
+    this.#stopOpening();
+    this.#stopIdle();
+    this.#stopProbe();
     if (state === "opening") this.#owner.isLost(this, failure);
     else if (state === "open") this.#owner.isLost(this, null);
   }
-
-  #stop(): void {
-    for (const stop of this.#stopping.splice(0)) stop();
-  }
 }
+
+function nothing(): void {}
 
 /** It goes away, or has no numbers left for streams; a request that was not taken is as good as before. */
 function isOfTheSession(error: unknown): boolean {

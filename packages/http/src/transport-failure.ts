@@ -8,6 +8,9 @@ const CALLERS_MISTAKES: ReadonlySet<unknown> = new Set([
   "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
 ]);
 
+/** The first bytes of an alert, whichever version. */
+const TLS_ALERT = "\u0015\u0003";
+
 /** llhttp's words for a message that the end of the connection cut short; undici loses its code. */
 const CUT_SHORT = "Invalid EOF state";
 
@@ -42,5 +45,11 @@ function codeOf(error: unknown): unknown {
 /** An AggregateError of several addresses tried has no message of its own. */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");
+  if (error instanceof errors.HTTPParserError && isOfTls(error)) return "the server answered in TLS; it was called in plain text";
   return error instanceof Error ? error.message : String(error);
+}
+
+function isOfTls(error: object): boolean {
+  const { data } = error as { data?: unknown };
+  return typeof data === "string" && data.startsWith(TLS_ALERT);
 }
