@@ -136,6 +136,9 @@ describe("bundles of other trust domains", () => {
     const own = fingerprintsOf({ svids });
     expect(fingerprintsOf({ svids, federated: { "spiffe://shop.example": partner.der } })).toEqual(own);
     expect(fingerprintsOf({ svids: [...svids, sentSvid(partner, "spiffe://shop.example/other")] })).toEqual(own);
+    // Nor where the other one comes first.
+    const chosen = [sentSvid(partner, "spiffe://shop.example/other"), sentSvid(shop, WEB, { hint: "mine" })];
+    expect(domainsOf(stateOf({ svids: chosen }, choiceOf({ hint: "mine" })))).toEqual(own);
   });
 
   test("are gone with the message that does not name them, or names them empty", () => {
