@@ -198,7 +198,10 @@ const HEADERS = 1;
 /** Nothing is set. */
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 
-/** Begins as HTTP/2 does, and answers the first request with a frame longer than any may be. */
+/** Of a stream, where only those of the connection may be. Node 22 is silent about frames that are too long, and about bytes that are none. */
+const NONSENSE = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 5]);
+
+/** Begins as HTTP/2 does, and answers the first request with a frame that may not be. */
 function answerNonsense(socket: Socket): void {
   let received = Buffer.alloc(0);
   let at = PREFACE_BYTES;
@@ -207,7 +210,7 @@ function answerNonsense(socket: Socket): void {
   socket.on("data", (bytes: Buffer) => {
     received = Buffer.concat([received, bytes]);
     while (received.length >= at + FRAME_HEAD_BYTES) {
-      if (received[at + 3] === HEADERS) socket.end(Buffer.alloc(64, 0xff));
+      if (received[at + 3] === HEADERS) socket.write(NONSENSE);
       at += FRAME_HEAD_BYTES + received.readUIntBE(at, 3);
     }
   });
