@@ -1,4 +1,4 @@
-import { type Closing, Deadlines, type Problem, type ServerTls, systemClock, type UserLayer } from "@heddle/core";
+import { type Clock, type Closing, Deadlines, type Problem, type ServerTls, systemClock, type UserLayer } from "@heddle/core";
 import type { ServingMesh } from "@heddle/http";
 import { composeInbound } from "../../packages/core/src/inbound.ts";
 import type { Layer } from "../../packages/core/src/layer.ts";
@@ -15,6 +15,8 @@ export interface ServingFacts {
   readonly gate?: Promise<void>;
   /** Default: no TLS. */
   readonly serverTls?: ServerTls;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 const NO_TLS: ServerTls = {
@@ -28,6 +30,7 @@ const NO_TLS: ServerTls = {
 
 /** What serves of a mesh: the real inbound stack and the real clock, for tests with real sockets. Counts what runs through it. */
 export interface TestServingMesh extends ServingMesh {
+  readonly serverTls: ServerTls;
   isDraining: boolean;
   /** Times the stack was run. */
   runs: number;
@@ -41,7 +44,8 @@ export interface TestServingMesh extends ServingMesh {
 }
 
 export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
-  const deadlines = new Deadlines(systemClock);
+  const { clock = systemClock } = facts;
+  const deadlines = new Deadlines(clock);
   const inFlight = { count: 0 };
   const policy = inboundPolicy(facts.policy);
   const closings = new Set<Closing>();
@@ -66,12 +70,12 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
   };
   const layers = (facts.layers ?? []) as readonly unknown[] as readonly Layer[];
   const mesh: TestServingMesh = {
-    clock: systemClock,
+    clock,
     deadlines,
     serverTls: facts.serverTls ?? NO_TLS,
     // For types, packages see each other as built; composeInbound is not exported.
     inbound: composeInbound({
-      clock: systemClock,
+      clock,
       policy: () => policy,
       isReady: facts.isReady ?? (() => true),
       accessLog: record,
