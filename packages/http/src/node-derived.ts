@@ -52,8 +52,7 @@ function changeHeaders(message: IncomingMessage, from: HeaderMap, to: HeaderMap)
   const headers: Record<string, string | string[]> = {};
   for (const [key, value] of Object.entries(to)) {
     if (value === undefined) continue;
-    // defineProperty: `__proto__` is a name like any other.
-    Object.defineProperty(headers, key, { value, writable: true, enumerable: true, configurable: true });
+    headers[key] = value;
     if (value !== from[key]) for (const each of [value].flat()) raw.push(key, each);
   }
   message.headers = headers;
