@@ -136,6 +136,26 @@ describe("behind a listener the application is asked for the path that was let i
     expect(await answerOf(port, target)).toContain(`url ${url}.`);
   });
 
+  test("and of an absolute target by the authority that was let in, whatever Host says", async () => {
+    const { port } = await listen(
+      meshWith(),
+      (request, response) => response.end(`${request.headers.host} ${request.rawHeaders.join()}.`),
+      { host },
+    );
+    const ask = async (head: string) => {
+      const client = await rawClient(port);
+      client.write(`${head}\r\nconnection: close\r\n\r\n`);
+      return client.ended();
+    };
+    expect(await ask("GET http://Public.example:80/ HTTP/1.1\r\nHost: admin.example")).toMatch(
+      /public\.example:80 connection,close,host,public\.example:80\.$/,
+    );
+    expect(await ask("GET http://public.example/ HTTP/1.1\r\nHost: Public.example")).toMatch(
+      /Public\.example Host,Public\.example,connection,close\.$/,
+    );
+    expect(await ask("GET http://admin@public.example/ HTTP/1.1\r\nHost: public.example")).toMatch(/^HTTP\/1\.1 400 .*invalid_request/s);
+  });
+
   test("by an upgrade, with the headers that were let in", async () => {
     const { port, server } = await listen(meshWith(normalise, believeNobody), answer, { host });
     server.on("upgrade", (request, socket) => {

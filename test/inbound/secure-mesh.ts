@@ -27,7 +27,7 @@ export interface SecureMesh extends TestServingMesh {
   readonly connections: InboundConnection[];
 }
 
-/** A mesh that serves as `reviews`, over real TLS of core's, and refuses plain text where it is strict. */
+/** A mesh that serves as `reviews`, over real TLS of core's, and refuses requests of nobody where it is strict. */
 export function secureMesh(
   first: ReturnType<ServerTls["mode"]>,
   facts: ServingFacts & { readonly tls?: Partial<ServerTls> } = {},
@@ -40,7 +40,7 @@ export function secureMesh(
   const requireMtls: Layer = (next) => async (request) => {
     const connection = inboundConnection(request);
     connections.push(connection);
-    if (mode === "strict" && !connection.isEncrypted) throw new MeshError("mtls_required", "plain text");
+    if (mode === "strict" && connection.peer === null) throw new MeshError("mtls_required", "nobody");
     return next(request);
   };
   const mesh = servingMesh({

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { localResponse } from "@heddle/core";
 import { meshPlugin } from "@heddle/fastify-adapter";
 import { attach, listen, serverFactory } from "@heddle/http";
 import express from "express";
@@ -101,4 +102,19 @@ test("a WebSocket over mutual TLS talks, knows its peer, and holds closing back 
   expect(heard[1]).toHaveLength(`${WEB} said `.length + 1024 * 1024);
   expect(mesh.outcomes).toEqual([101]);
   await mesh.close();
+});
+
+test("an upgrade and a CONNECT that a layer refuses over mutual TLS are told so, and never reach the application", async () => {
+  const refuse = () => async () => localResponse(403, "not you", { "x-refused": "1" });
+  const mesh = secureMesh("strict", { layers: [refuse] });
+  closings.push(() => mesh.close());
+  const { server, port } = await listen(mesh, (_request, response) => response.end(), { host });
+  let reached = 0;
+  for (const name of ["upgrade", "connect"]) server.on(name, () => reached++);
+  for (const head of [get("/chat", ["upgrade: websocket", "connection: upgrade"]), "CONNECT db:1 HTTP/1.1\r\nhost: db:1\r\n\r\n"]) {
+    const client = await secureClient(port);
+    client.write(head);
+    expect(await client.ended()).toMatch(/^HTTP\/1\.1 403 .*x-refused: 1.*not you$/s);
+  }
+  expect(reached).toBe(0);
 });

@@ -152,16 +152,22 @@ describe("disable", () => {
 
 test("an edit holds new connections to the new mode, and refuses the next plain request of old ones", async () => {
   const { mesh, server } = await serving("permissive");
-  const [plain, secure] = [await rawClient(server.port), await secureClient(server.port)];
-  for (const client of [plain, secure]) {
+  const [plain, nobody, secure] = [
+    await rawClient(server.port),
+    await secureClient(server.port, asNobody),
+    await secureClient(server.port),
+  ];
+  for (const client of [plain, nobody, secure]) {
     client.write(get("/"));
     await client.until("hello");
     client.clear();
   }
   mesh.setMode("strict");
   expect(server.url).toMatch(/^https:/);
-  plain.write(get("/"));
-  expect(await plain.ended()).toMatch(/^HTTP\/1\.1 403 .*mtls_required/s);
+  for (const client of [plain, nobody]) {
+    client.write(get("/"));
+    expect(await client.ended()).toMatch(/^HTTP\/1\.1 403 .*mtls_required/s);
+  }
   secure.write(get("/"));
   await secure.until(`hello ${WEB}`);
   await refusedHandshake(server.port, asNobody);

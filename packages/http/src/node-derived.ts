@@ -10,8 +10,20 @@ export type Routing = "before" | "decided";
  * headers. Throws a MeshError `invalid_request` where the framework has already gone by another path than the one that was let in.
  */
 export function showDerived(message: IncomingMessage, came: MeshRequest, called: MeshRequest, routing: Routing): void {
+  const headers = isAbsolute(message) ? authorityAsHost(came.authority, called.headers) : called.headers;
   if (called.path !== came.path) changePath(message, came.path, called.path, routing);
-  if (called.headers !== came.headers) changeHeaders(message, came.headers, called.headers);
+  if (headers !== came.headers) changeHeaders(message, came.headers, headers);
+}
+
+function isAbsolute(message: RoutedMessage): boolean {
+  const target = message.originalUrl ?? message.url ?? "/";
+  return !target.startsWith("/") && ABSOLUTE_FORM.test(target);
+}
+
+/** The authority of an absolute target was let in; applications look at the Host field, which may say anything (RFC 9112 3.2.2). */
+function authorityAsHost(authority: string, headers: HeaderMap): HeaderMap {
+  if (authority.includes("@")) throw new MeshError("invalid_request", `serving ${authority}: there is a user name in the target`);
+  return String(headers.host).toLowerCase() === authority ? headers : { ...headers, host: authority };
 }
 
 function changePath(message: RoutedMessage, from: string, to: string, routing: Routing): void {
