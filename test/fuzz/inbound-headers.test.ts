@@ -69,7 +69,7 @@ function inherited(headers: HeaderMap, trustHeaders: boolean): Seen | null {
     seen = { deadlineAt: scope?.deadlineAt ?? Number.NaN, isRetry: scope?.isRetry ?? false };
     return Promise.resolve(localResponse(200, null));
   }) as unknown as Handler;
-  const policy = () => inboundPolicyOf({ trustHeaders });
+  const policy = inboundPolicyOf({ trustHeaders });
   const { request } = startInbound({ clock, deadlines } as unknown as Parameters<typeof startInbound>[0], {
     method: "GET",
     scheme: "http",
@@ -78,7 +78,7 @@ function inherited(headers: HeaderMap, trustHeaders: boolean): Seen | null {
     headers,
     app: application as unknown as Parameters<typeof startInbound>[1]["app"],
   });
-  const stack = inboundContext(policy, readTraceContext)(inboundDeadline(policy, clock)(application));
+  const stack = inboundContext(() => policy, readTraceContext)(inboundDeadline(policy, clock)(application));
   void stack(request as unknown as Parameters<Handler>[0]).catch((error: unknown) => {
     if (!(error instanceof MeshError) || error.code !== "deadline_exceeded") throw error;
   });

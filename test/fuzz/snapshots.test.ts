@@ -82,7 +82,9 @@ function isValid({ hosts, backends, sets, mtls }: Parts): boolean {
   return (
     new Set(claims).size === claims.length &&
     hosts.every(({ routes }) => routes.every(isRouteValid)) &&
-    [...known.values()].every(({ endpointSet, protocol, tls }) => knownSets.has(endpointSet) && protocol === "http1" && tls.mode === "disable") &&
+    [...known.values()].every(
+      ({ endpointSet, protocol, tls }) => knownSets.has(endpointSet) && protocol === "http1" && tls.mode === "disable",
+    ) &&
     [...knownSets.values()].every(({ endpoints }) => endpoints.every((one) => one.weight > 0 && one.priority === 0)) &&
     mtls === "disable"
   );

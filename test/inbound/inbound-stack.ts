@@ -5,6 +5,7 @@ import type { Layer } from "../../packages/core/src/layer.ts";
 import type { HeaderMap, MeshResponse } from "../../packages/core/src/message.ts";
 import type { InboundPolicy } from "../../packages/core/src/model/inbound-policy.ts";
 import { PushBody } from "../../packages/core/src/push-body.ts";
+import { plainSecurity } from "../../packages/core/test/inbound-security.ts";
 import { type VirtualClock, virtualClock } from "../../packages/testing/src/virtual-clock.ts";
 
 export interface StackFacts {
@@ -19,10 +20,13 @@ export function inboundPolicy(facts: Partial<InboundPolicy> = {}): InboundPolicy
     service: "reviews",
     mtls: "disable",
     trustHeaders: false,
+    trustedPeers: [],
+    jwt: [],
+    authorization: null,
     layers: [],
-    origin: { source: "test", location: null },
+    origin: "test",
     ...facts,
-  } as InboundPolicy;
+  };
 }
 
 export interface RequestFacts {
@@ -53,6 +57,7 @@ export function inboundStack(facts: StackFacts = {}): Stack {
     metrics: null,
     span: null,
     layers: () => layers,
+    security: plainSecurity(),
     inFlight,
   });
   return {

@@ -3,6 +3,7 @@ import type { ServingMesh } from "@heddle/http";
 import { composeInbound } from "../../packages/core/src/inbound.ts";
 import type { Layer } from "../../packages/core/src/layer.ts";
 import type { InboundPolicy } from "../../packages/core/src/model/inbound-policy.ts";
+import { plainSecurity } from "../../packages/core/test/inbound-security.ts";
 import { inboundPolicy } from "./inbound-stack.ts";
 
 export interface ServingFacts {
@@ -82,6 +83,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
       metrics: null,
       span: null,
       layers: () => layers,
+      security: plainSecurity(),
       inFlight,
     }) as unknown as ServingMesh["inbound"],
     isGuarded: (facts.layers ?? []).length > 0,

@@ -71,6 +71,7 @@ function backendState({ policy, endpoints: count, ejected }: PickParameters, ran
     random,
     channels: new ChannelsClass(stubTransport(), systemClock, random),
     extensions: new ExtensionsClass(),
+    clientTls: () => null,
     report(problem) {
       throw new Error(problem.message);
     },

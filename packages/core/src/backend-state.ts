@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { BalanceTarget } from "./balance/balance.ts";
 import type { Balancer } from "./balance/balancer.ts";
 import { customBalancer } from "./balance/custom.ts";
@@ -7,6 +6,7 @@ import { PeakEwma } from "./balance/peak-ewma.ts";
 import { randomBalancer } from "./balance/random.ts";
 import { RoundRobin } from "./balance/round-robin.ts";
 import type { EmptyTarget } from "./balance/when-empty.ts";
+import type { ClientTls } from "./client-tls.ts";
 import type { Clock } from "./clock.ts";
 import type { ChannelLease, Channels } from "./endpoint/channels.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
@@ -29,6 +29,8 @@ export interface BackendStateDependencies {
   readonly random: Random;
   readonly channels: Channels;
   readonly extensions: Extensions;
+  /** How its endpoints are spoken to; null: plain text. */
+  clientTls(backend: Backend): ClientTls | null;
   report(problem: Problem): void;
 }
 
@@ -38,6 +40,8 @@ export interface BackendStateDependencies {
  */
 export class BackendState implements BalanceTarget, EmptyTarget {
   backend: Backend;
+  /** null: plain text. */
+  tls: ClientTls | null;
   readonly endpoints: EndpointStates;
   balancer: Balancer;
   breaker: CircuitBreaker | null;
@@ -54,6 +58,7 @@ export class BackendState implements BalanceTarget, EmptyTarget {
   constructor(backend: Backend, endpointSet: EndpointSet | null, dependencies: BackendStateDependencies) {
     const now = dependencies.clock.now();
     this.backend = backend;
+    this.tls = dependencies.clientTls(backend);
     this.#dependencies = dependencies;
     this.endpoints = new EndpointStates(backend.outlier);
     this.balancer = balancerOf(backend.balancer.policy, dependencies);
@@ -79,7 +84,9 @@ export class BackendState implements BalanceTarget, EmptyTarget {
       if (backend.balancer.policy !== previous.balancer.policy) this.balancer = balancerOf(backend.balancer.policy, this.#dependencies);
       this.breaker = reconfigured(this.breaker, previous.breaker, backend.breaker, this.#dependencies.clock);
       this.retryBudget.configure(backend.retryBudget);
-      if (!hasSameChannels(backend, previous)) this.#renewLeases();
+      const { tls } = this;
+      this.tls = this.#dependencies.clientTls(backend);
+      if (!hasSameChannels(backend, previous) || tls?.key !== this.tls?.key) this.#renewLeases();
     }
     if (backend !== previous || endpointSet !== this.#endpointSet) this.#updateEndpoints(endpointSet, now);
   }
@@ -150,7 +157,7 @@ export class BackendState implements BalanceTarget, EmptyTarget {
 
   #lease({ address }: EndpointState): ChannelLease {
     const { protocol, limits, connectTimeoutMs } = this.backend;
-    return this.#dependencies.channels.lease({ address, protocol, tls: null, maxConnections: limits.maxConnections, connectTimeoutMs });
+    return this.#dependencies.channels.lease({ address, protocol, tls: this.tls, maxConnections: limits.maxConnections, connectTimeoutMs });
   }
 
   /** The settings of the channels changed: the new ones are held before the old are let go, so that those close at once. */
@@ -176,8 +183,7 @@ function hasSameChannels(one: Backend, other: Backend): boolean {
   return (
     one.protocol === other.protocol &&
     one.limits.maxConnections === other.limits.maxConnections &&
-    one.connectTimeoutMs === other.connectTimeoutMs &&
-    isDeepStrictEqual(one.tls, other.tls)
+    one.connectTimeoutMs === other.connectTimeoutMs
   );
 }
 

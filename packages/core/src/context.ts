@@ -111,6 +111,18 @@ export interface Carrier {
   routed(route: Route): void;
 }
 
+/** How it was decided whether a request may be served. */
+export interface AuthorizationNote {
+  /** Of the policy and, where it has several, its own: `shop-reads/nightly`; null: no rule decided. */
+  readonly rule: string | null;
+  /** `allowed_by_rule`, `denied_by_rule`, `not_allowed` and so on. */
+  readonly reason: string;
+  /** Rules of audit policies that matched. */
+  readonly audited: readonly string[];
+  /** What the policies in shadow would have decided, where it is something else. */
+  readonly shadow: { readonly allowed: boolean; readonly rule: string | null } | null;
+}
+
 /** Everything about one request that is counted or remembered; shared by all requests derived from it. */
 export class RequestContext {
   readonly startedAt: number;
@@ -132,10 +144,14 @@ export class RequestContext {
   outcome: number | string | null = null;
   /** Inbound only: who called, as the listener knows it (a remote address); empty otherwise. For the access log. */
   peer = "";
+  /** Inbound only: how it was decided whether it may; null where nothing decides. */
+  authorization: AuthorizationNote | null = null;
   /** Of the span that was made for it, 32 hex digits; empty where there is none. For the access log. */
   traceId = "";
   /** Outbound only: who sends it, if not the channel. */
   carrier: Carrier | null = null;
+  /** Inbound only: what `req.mesh` is. */
+  inbound: InboundRequestContext | null = null;
   /** Inbound only: the application, which answers what no layer did. */
   app: Handler | null = null;
 

@@ -1,4 +1,5 @@
 import { BackendState } from "./backend-state.ts";
+import type { ClientTls } from "./client-tls.ts";
 import type { Clock } from "./clock.ts";
 import type { Channels } from "./endpoint/channels.ts";
 import { MeshError } from "./errors.ts";
@@ -23,6 +24,7 @@ export interface DataPlaneDependencies {
   readonly random: Random;
   readonly channels: Channels;
   readonly extensions: Extensions;
+  clientTls(backend: Backend): ClientTls | null;
   readonly outbound: Omit<OutboundDependencies, "backendState" | "extensions">;
   report(problem: Problem): void;
 }

@@ -1,6 +1,6 @@
 import { formatDuration } from "./duration.ts";
 import { formatFraction } from "./fraction.ts";
-import type { BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig } from "./model/backend.ts";
+import type { BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig, TlsSettings } from "./model/backend.ts";
 import type { FallbackPolicy, FaultPolicy, RetryConfig, TimeoutPolicy } from "./model/route.ts";
 
 // Policies in words, for whoever asks what is in force.
@@ -58,4 +58,11 @@ export function describeLimits({ maxConnections, maxPending, maxRequests }: Limi
 export function describeFailure({ statuses, slowerThanMs }: FailureConfig): string {
   const slow = slowerThanMs === null ? [] : [`heads slower than ${formatDuration(slowerThanMs)}`];
   return [...statuses, ...slow].join(", ") || "no answer";
+}
+
+/** `mode`: in this process. */
+export function describeTls({ identities, subjectAltNames }: TlsSettings, mode: "simple" | "mutual" | null): string {
+  if (mode === null) return "plain text";
+  if (mode === "mutual") return `mutual TLS with ${identities.join(" or ")}`;
+  return `TLS with a server whose certificate is for ${subjectAltNames.length === 0 ? "the host of the request" : subjectAltNames.join(" or ")}`;
 }

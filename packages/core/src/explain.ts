@@ -10,6 +10,7 @@ import {
   describeOutlier,
   describeRetry,
   describeTimeout,
+  describeTls,
 } from "./describe-policy.ts";
 import { formatDuration } from "./duration.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
@@ -83,6 +84,8 @@ export interface ExplainedBackend {
   readonly from: string;
   /** The code with which this backend refuses the request; null if it takes it. */
   readonly refuses: "tls_required" | null;
+  /** In words: plain text, or who its servers must prove to be. */
+  readonly tls: string;
   readonly balancer: string;
   readonly breaker: string;
   readonly outlier: string;
@@ -233,7 +236,8 @@ function explainBackend(
     backend: to.backend,
     percent: (to.weight / total) * 100,
     from: backend.origin,
-    refuses: refusesScheme(scheme, backend.tls.mode !== "disable") ? "tls_required" : null,
+    refuses: refusesScheme(scheme, state.tls !== null) ? "tls_required" : null,
+    tls: describeTls(backend.tls, state.tls?.mode ?? null),
     balancer: backend.balancer.policy,
     breaker: describeBreaker(backend.breaker, state.breaker?.state(now) ?? "closed"),
     outlier: describeOutlier(backend.outlier),

@@ -7,6 +7,8 @@ import { type InboundConnection, UNKNOWN_CONNECTION } from "./inbound-connection
 import type { ForwardedPeer, InboundRequestContext, Peer, VerifiedToken } from "./inbound-request-context.ts";
 import type { Handler } from "./layer.ts";
 import type { HeaderMap, MeshRequest } from "./message.ts";
+import type { InboundPolicy } from "./model/inbound-policy.ts";
+import { CONTEXT } from "./report.ts";
 
 /** The scope of one inbound request. Filled by the inbound layers, emptied when the exchange is over. */
 export class InboundScope implements Scope {
@@ -64,6 +66,10 @@ class InboundCall implements InboundRequestContext {
 
   get peer(): Peer | undefined {
     return this.connection.peer ?? undefined;
+  }
+
+  get [CONTEXT](): RequestContext | undefined {
+    return this.#context ?? undefined;
   }
 
   get signal(): AbortSignal {
@@ -133,6 +139,7 @@ export function startInbound(mesh: { readonly clock: Clock; readonly deadlines: 
   const cancel = new Cancel();
   const context = new RequestContext(mesh.clock.now(), {}, cancel, scope);
   context.app = init.app;
+  context.inbound = call;
   call.start(context);
   const { method, scheme, authority, path, headers } = init;
   return { request: { method, scheme, authority, path, headers, body: null, context, cancel, attempt: null }, inbound: call };
@@ -150,6 +157,11 @@ export function inboundConnection(request: MeshRequest): InboundConnection {
   return callOf(request).connection;
 }
 
+/** Whether what its headers say of deadline and attempt is believed: of whom is authenticated, or where the policy says so. */
+export function trustsHeaders(request: MeshRequest, policy: InboundPolicy | null): boolean {
+  return policy !== null && (policy.trustHeaders || inboundConnection(request).peer !== null);
+}
+
 /** The request's token was verified: `req.mesh.jwt`, and what is decided by it. */
 export function setVerifiedToken(request: MeshRequest, token: VerifiedToken): void {
   callOf(request).jwt = token;
@@ -161,9 +173,9 @@ export function setForwardedPeers(request: MeshRequest, peers: readonly Forwarde
 }
 
 function callOf(request: MeshRequest): InboundCall {
-  const { inbound } = inboundScope(request);
+  const { inbound } = request.context;
   if (inbound instanceof InboundCall) return inbound;
-  throw new TypeError("an inbound request must be made by startInbound, and not be over");
+  throw new TypeError("an inbound request must be made by startInbound");
 }
 
 /** A call made in this scope failed although its retries were used, or were more than its budget allowed. */

@@ -1,5 +1,5 @@
 import { runInScope, type TraceContext } from "./context.ts";
-import { endInbound, inboundScope } from "./inbound-call.ts";
+import { endInbound, inboundScope, trustsHeaders } from "./inbound-call.ts";
 import type { Layer } from "./layer.ts";
 import { ATTEMPT_COUNT_HEADER, type HeaderMap, headerValue } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
@@ -12,7 +12,7 @@ export function inboundContext(policy: () => InboundPolicy | null, readTrace: (h
     const scope = inboundScope(request);
     const current = policy();
     scope.trace = readTrace(request.headers);
-    scope.isRetry = (current?.trustHeaders ?? false) && isRetry(headerValue(request.headers, ATTEMPT_COUNT_HEADER));
+    scope.isRetry = trustsHeaders(request, current) && isRetry(headerValue(request.headers, ATTEMPT_COUNT_HEADER));
     request.context.service = current?.service ?? "";
     const end = () => endInbound(scope);
     request.cancel.onCancel(end);

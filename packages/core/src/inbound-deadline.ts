@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { MeshError } from "./errors.ts";
-import { inboundScope } from "./inbound-call.ts";
+import { inboundScope, trustsHeaders } from "./inbound-call.ts";
 import type { Layer } from "./layer.ts";
 import { headerValue } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
@@ -15,9 +15,9 @@ const MILLISECONDS = /^-?\d{1,8}$/;
  * Takes up the deadline of a trusted caller: calls made by the application inherit it. A request whose caller has stopped waiting
  * rejects with `deadline_exceeded` before the application does work for nobody. The application itself is never cut.
  */
-export function inboundDeadline(policy: () => InboundPolicy | null, clock: Clock): Layer {
+export function inboundDeadline(policy: InboundPolicy, clock: Clock): Layer {
   return (next) => (request) => {
-    if (!policy()?.trustHeaders) return next(request);
+    if (!trustsHeaders(request, policy)) return next(request);
     const expectedMs = parseExpectedTimeout(headerValue(request.headers, EXPECTED_TIMEOUT_HEADER));
     if (expectedMs === undefined) return next(request);
     const { context } = request;

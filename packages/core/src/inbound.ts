@@ -1,7 +1,13 @@
+import { authorize } from "./authorization/authorize.ts";
+import type { AuthorizationCounters } from "./authorization/counters.ts";
+import { identityHeaders } from "./authorization/identity-headers.ts";
+import { normalPath } from "./authorization/normal-path.ts";
 import type { Clock } from "./clock.ts";
+import { MeshError } from "./errors.ts";
 import { inboundContext } from "./inbound-context.ts";
 import { inboundDeadline } from "./inbound-deadline.ts";
 import { countInFlight } from "./inbound-in-flight.ts";
+import { requirePeer } from "./inbound-peer.ts";
 import { requireReady } from "./inbound-ready.ts";
 import { answerRefusals } from "./inbound-refusal.ts";
 import { compose, type Handler, type Layer } from "./layer.ts";
@@ -12,7 +18,7 @@ import { readTraceContext } from "./telemetry/propagation.ts";
 /** What the inbound stack is made of. Functions are asked at every request: their answers may change while the process runs. */
 export interface InboundDeps {
   readonly clock: Clock;
-  /** The policy in force for the service of this process; null: none is known. */
+  /** The policy in force for the service of this process, the same object until it changes; null: none is known. */
   readonly policy: () => InboundPolicy | null;
   /** Every source has spoken. */
   readonly isReady: () => boolean;
@@ -21,8 +27,18 @@ export interface InboundDeps {
   readonly span: Layer | null;
   /** The user's own, outermost first; the same array as before if nothing changed. */
   readonly layers: () => readonly Layer[];
+  readonly security: InboundSecurity;
   /** Requests being served; counted up and down by the stack. */
   readonly inFlight: { count: number };
+}
+
+/** What a policy's checks are made of. */
+export interface InboundSecurity {
+  /** How strict a policy is about TLS in this process. */
+  mtlsMode(policy: InboundPolicy): "strict" | "permissive" | "disable";
+  readonly counters: AuthorizationCounters;
+  /** Verifies tokens by the rules of the policy in force. */
+  authenticate(): Layer;
 }
 
 /** The one way in. Requests are made by `startInbound`; the stack rejects only where the application does or the caller left. */
@@ -43,26 +59,50 @@ export function composeInbound(deps: InboundDeps): Handler {
       deps.span,
       // Before any policy is asked: until every source has spoken the policy in force is unknown, and nothing may fail open.
       requireReady(deps.isReady),
-      // Below all that is counted, logged and traced, so that what they refuse is seen; above the policies of the mesh, which they may spare work.
-      currentLayers(deps.layers),
-      // Before all that costs: nobody waits for a request whose deadline has passed. Sets what calls of the application inherit.
-      inboundDeadline(deps.policy, deps.clock),
+      underPolicy(deps),
     ],
     callApplication,
   );
 }
 
-/** Put together anew when there are others. */
-function currentLayers(layers: () => readonly Layer[]): Layer {
+/** What the policy in force asks for; what it does not ask for is not there. */
+function policyLayers(policy: InboundPolicy, { layers, clock, security }: InboundDeps): readonly (Layer | null)[] {
+  const { authorization, jwt } = policy;
+  return [
+    // Before all that looks at the request: what came in the clear is refused, whatever it says.
+    security.mtlsMode(policy) === "strict" ? requirePeer : null,
+    // What anybody may have written of who is calling is gone before anything reads it.
+    identityHeaders(() => policy),
+    // Above every layer that reads the path to decide by it, the application's own too.
+    authorization === null ? null : normalPath(authorization.pathNormalisation),
+    // Below all that is counted, logged and traced, so that what they refuse is seen; above the policies of the mesh, which they may spare work.
+    ...layers(),
+    // Before all that costs: nobody waits for a request whose deadline has passed. Sets what calls of the application inherit.
+    inboundDeadline(policy, clock),
+    // Below what sheds load without looking at it: a signature costs more than all the rest.
+    jwt.length === 0 ? null : security.authenticate(),
+    // Last: it decides by all that was found out above.
+    authorization === null || authorization.policies.length === 0 ? null : authorize(authorization, security.counters),
+  ];
+}
+
+/** Put together anew when the policy or the application's layers are others. */
+function underPolicy(deps: InboundDeps): Layer {
   return (next) => {
-    let inForce: readonly Layer[] = [];
-    let handler = next;
+    let inForce: InboundPolicy | null = null;
+    let layers: readonly Layer[] = [];
+    let handler: Handler = next;
     // async, so that a layer that throws rejects: what is counted above must be counted down.
     return async (request) => {
-      const current = layers();
-      if (current !== inForce) {
-        inForce = current;
-        handler = compose(current, next);
+      const policy = deps.policy();
+      // A service that left the configuration took its policy along, and nobody knows whom it would serve.
+      if (policy === null)
+        throw new MeshError("not_ready", `serving ${request.method} ${request.authority}: no source defines this service`);
+      const current = deps.layers();
+      if (policy !== inForce || current !== layers) {
+        handler = compose(policyLayers(policy, deps), next);
+        inForce = policy;
+        layers = current;
       }
       return handler(request);
     };

@@ -1,3 +1,4 @@
+export type { InspectedAuthorization, InspectedRule } from "./authorization/counters.ts";
 export type { OwnFetch, OwnResponse } from "./authorization/jwks-fetch.ts";
 export * from "./cancel.ts";
 export * from "./client-tls.ts";
@@ -18,6 +19,7 @@ export { discard } from "./discard.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
 export type { ExplainedBackend, ExplainedDecision, ExplainedRoute, ExplainRequest, Explanation } from "./explain.ts";
+export type { ExplainInboundRequest, InboundExplanation } from "./explain-inbound.ts";
 export * from "./extension-options.ts";
 export type * from "./gen/document.ts";
 export * from "./identity/certificate.ts";
@@ -32,6 +34,10 @@ export * from "./identity/pem.ts";
 export * from "./identity/rotation.ts";
 export * from "./identity/rotation-schedule.ts";
 export * from "./identity/trust-bundles.ts";
+
+export { type PeerQuestion, type PeerRefusal, type PeerVerdict, type PeerVerifier, peerVerifier } from "./identity/verify-peer.ts";
+export type { IdentityInspection } from "./identity/workload-identity.ts";
+
 export { type ParsedCertificate, parseCertificate } from "./identity/x509.ts";
 export { context, liftDeadline, startInbound, wasRetriedBelow } from "./inbound-call.ts";
 export * from "./inbound-connection.ts";
@@ -40,6 +46,7 @@ export * from "./inbound-request-context.ts";
 export type { Health, InspectedBackend, InspectedEndpoint, InspectedResource, InspectedSource, Inspection } from "./inspect.ts";
 export * from "./layer.ts";
 export * from "./mesh.ts";
+export * from "./mesh-options.ts";
 export * from "./message.ts";
 export * from "./model/authorization.ts";
 export * from "./model/backend.ts";

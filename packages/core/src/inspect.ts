@@ -1,10 +1,13 @@
+import type { InspectedAuthorization } from "./authorization/counters.ts";
 import type { BackendState } from "./backend-state.ts";
 import type { InspectedPart } from "./control/compose.ts";
 import type { SnapshotStore } from "./control/snapshot-store.ts";
 import type { WatchedSources } from "./control/watched-sources.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
+import type { IdentityInspection } from "./identity/workload-identity.ts";
 import type { Problem } from "./model/problem.ts";
 import type { ResourceState } from "./resources.ts";
+import type { InspectedSecurity } from "./security.ts";
 import type { OutcomeCounts } from "./telemetry/metrics.ts";
 
 /** What the mesh knows and does, as plain data. */
@@ -27,7 +30,13 @@ export interface Inspection {
   readonly resources: readonly InspectedResource[];
   readonly problems: readonly Problem[];
   readonly counters: readonly OutcomeCounts[];
-  readonly inbound: { readonly inFlight: number };
+  readonly inbound: {
+    readonly inFlight: number;
+    readonly refusedConnections: number;
+    readonly authorization: InspectedAuthorization;
+  };
+  /** Who this process proves to be; null: it has no source of identity. */
+  readonly identity: IdentityInspection | null;
 }
 
 export interface InspectedSource {
@@ -44,6 +53,8 @@ export interface InspectedBackend {
   readonly balancer: string;
   readonly inFlight: number;
   readonly pending: number;
+  /** How its endpoints are spoken to. */
+  readonly tls: "disable" | "simple" | "mutual";
   readonly breaker: "none" | "closed" | "open" | "half-open";
   readonly retryBudget: { readonly available: number };
   readonly endpoints: readonly InspectedEndpoint[];
@@ -89,6 +100,7 @@ export interface InspectionParts {
   readonly problems: readonly Problem[];
   readonly counters: readonly OutcomeCounts[];
   readonly inboundInFlight: number;
+  readonly security: InspectedSecurity;
   readonly now: number;
 }
 
@@ -106,7 +118,12 @@ export function inspectMesh(parts: InspectionParts): Inspection {
     resources: Array.from(parts.resources, (state) => inspectResource(state, now)),
     problems: parts.problems,
     counters: parts.counters,
-    inbound: { inFlight: parts.inboundInFlight },
+    inbound: {
+      inFlight: parts.inboundInFlight,
+      refusedConnections: parts.security.refusedConnections,
+      authorization: parts.security.authorization,
+    },
+    identity: parts.security.identity,
   };
 }
 
@@ -117,6 +134,7 @@ function inspectBackend(state: BackendState, now: number): InspectedBackend {
     balancer: state.balancer.policy,
     inFlight: state.endpoints.all.reduce((sum, endpoint) => sum + endpoint.inFlight, 0),
     pending: state.pending,
+    tls: state.tls?.mode ?? "disable",
     breaker: state.breaker?.state(now) ?? "none",
     retryBudget: { available: state.retryBudget.available(now) },
     endpoints: state.endpoints.all.map(inspectEndpoint),

@@ -4,7 +4,8 @@ import { fails, fakeTransport, hangs, status, streams } from "../test/fake-trans
 import { type HandSource, handSource } from "../test/hand-source.ts";
 import { virtualClock } from "../test/virtual-clock.ts";
 import { MeshError } from "./errors.ts";
-import { createMesh, type MeshOptions } from "./mesh.ts";
+import { createMesh } from "./mesh.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import type { MeshResponse } from "./message.ts";
 import type { Problem } from "./model/problem.ts";
 import { PushBody } from "./push-body.ts";

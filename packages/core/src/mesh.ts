@@ -1,11 +1,9 @@
 import { bypassed } from "./bypass.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { RequestContext } from "./context.ts";
-import type { SourceEntry } from "./control/document-source.ts";
 import { Problems, writeProblem } from "./control/problems.ts";
-import { nodeResolve, type Resolve } from "./control/resolve.ts";
+import { nodeResolve } from "./control/resolve.ts";
 import { SnapshotStore } from "./control/snapshot-store.ts";
-import type { ControlSource } from "./control/source.ts";
 import { WatchedSources } from "./control/watched-sources.ts";
 import { DataPlane, presentIn } from "./data-plane.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -13,12 +11,13 @@ import { type Duration, durationMs } from "./duration.ts";
 import { Channels } from "./endpoint/channels.ts";
 import { MeshError } from "./errors.ts";
 import { type ExplainRequest, type Explanation, explainRequest } from "./explain.ts";
+import { type ExplainInboundRequest, explainInbound, type InboundExplanation } from "./explain-inbound.ts";
 import { checkExtensions, extensionWarnings, layersOf } from "./extension-checks.ts";
-import type { ExtensionOptions } from "./extension-options.ts";
 import { Extensions } from "./extensions.ts";
 import { composeInbound } from "./inbound.ts";
 import { type Health, type Inspection, inspectMesh } from "./inspect.ts";
 import type { Handler, Layer } from "./layer.ts";
+import type { MeshOptions } from "./mesh-options.ts";
 import type { MeshRequest, MeshResponse } from "./message.ts";
 import { DEFAULT_START_TIMEOUT_MS } from "./model/defaults.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
@@ -27,41 +26,16 @@ import { nearest } from "./nearest.ts";
 import { checkKeys } from "./option-keys.ts";
 import type { ProtectedFunction, ProtectOptions } from "./policy/protect.ts";
 import { type Random, systemRandom } from "./random.ts";
-import { contextOf, type Report, rememberContext, reportOf } from "./report.ts";
+import { findReport, type Report, rememberContext } from "./report.ts";
 import { type RequestInit, startOutbound } from "./request-start.ts";
 import { Resources } from "./resources.ts";
+import { Security } from "./security.ts";
+import type { ServerTls } from "./server-tls.ts";
 import { type Closing, shutDown } from "./shutdown.ts";
-import { type AccessLog, type AccessLogOptions, accessLog } from "./telemetry/access-log.ts";
+import { type AccessLog, accessLog } from "./telemetry/access-log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { clientSpan, serverSpan } from "./telemetry/tracing.ts";
-import type { Transport } from "./transport.ts";
 import { Waits } from "./waits.ts";
-
-export interface MeshOptions extends ExtensionOptions {
-  /** Who this process is: selects its inbound policy and labels its telemetry. Absent: client only, serving throws. */
-  readonly service?: string | undefined;
-  /**
-   * The path of a YAML or JSON document, of a folder (`conf.d/`) or a pattern (`mesh/*.yaml`) of them, a document as an object, or a
-   * control source; or an array of them, of which the later one wins per part. `{ source, optional: true }` in it holds nothing back.
-   */
-  readonly config: string | object | ControlSource | readonly (string | object | ControlSource | SourceEntry)[];
-  readonly transport: Transport;
-  /** How long `ready()` waits for every source to have spoken. Default 10 s. */
-  readonly startTimeout?: Duration | undefined;
-  /** Default: each problem is written to stderr once. `inspect().problems` keeps the last 100. */
-  readonly onProblem?: ((problem: Problem) => void) | undefined;
-  /** Called after a changed configuration took effect. */
-  readonly onChange?: ((change: { readonly revision: number }) => void) | undefined;
-  /** One line a request, on each side. Default: off. */
-  readonly accessLog?: AccessLogOptions | boolean | undefined;
-  /** No policy on the way out: every request goes to its service's first endpoint. Default: false. */
-  readonly bypass?: boolean | undefined;
-  /** Default: the system's. */
-  readonly clock?: Clock | undefined;
-  readonly random?: Random | undefined;
-  /** What `dns` endpoints are looked up with. Default: the system's name servers and hosts file. */
-  readonly resolve?: Resolve | undefined;
-}
 
 /** The mesh in one process, without a protocol's front doors (those are in @heddle/http and the umbrella `heddle`). */
 export interface Mesh {
@@ -93,8 +67,10 @@ export interface Mesh {
 
   /** The inbound stack. `request.context.app` must be set: it answers what no layer did. Rejects only if the app does. */
   readonly inbound: Handler;
-  /** Layers of the user's own guard the way in: what cannot be put through `inbound` has to be refused. */
+  /** Something guards the way in, a policy or a layer of the user's own: what cannot be put through `inbound` has to be refused. */
   readonly isGuarded: boolean;
+  /** TLS of connections that come in. */
+  readonly serverTls: ServerTls;
   /** Throws TypeError unless this mesh has a service that the configuration defines or may define. Called by whoever starts to serve. */
   assertServing(): void;
   /** Registers something to be told that the mesh drains, and to be closed with it: a listener. Returns a function that unregisters it. */
@@ -104,9 +80,11 @@ export interface Mesh {
 
   /** Makes `report(object)` answer for this request. The object must be extensible. */
   remember(object: object, context: RequestContext): void;
-  /** What happened to the call that gave this reply, response or error; undefined if it was not made through the mesh. */
+  /** What happened to the call that gave this reply, response or error, or to a request being served (`req`, `req.mesh`); undefined if it was not made through the mesh. */
   report(reply: unknown): Report | undefined;
   explain(request: ExplainRequest): Explanation;
+  /** Whether this service would serve a request, and every reason; counts and sends nothing. */
+  explainInbound(request: ExplainInboundRequest): InboundExplanation;
   inspect(): Inspection;
   health(): Health;
   /** Tells `onProblem`, once for each. */
@@ -135,6 +113,7 @@ class RunningMesh implements Mesh {
   readonly random: Random;
   readonly deadlines: Deadlines;
   readonly inbound: Handler;
+  readonly serverTls: ServerTls;
   isDraining = false;
   readonly #options: MeshOptions;
   readonly #problems: Problems;
@@ -144,6 +123,7 @@ class RunningMesh implements Mesh {
   readonly #extensions: Extensions;
   readonly #dataPlane: DataPlane;
   readonly #resources: Resources;
+  readonly #security: Security;
   readonly #sources: WatchedSources;
   readonly #metrics: Metrics;
   readonly #log: AccessLog | null;
@@ -165,6 +145,15 @@ class RunningMesh implements Mesh {
     this.#log = accessLog(options.accessLog ?? false, { clock: this.clock, warn });
     this.#channels = new Channels(options.transport, this.clock, this.random);
     this.#extensions = new Extensions(options);
+    this.#security = new Security(options, {
+      clock: this.clock,
+      random: this.random,
+      policy: () => this.#inboundPolicy(),
+      report: (problem) => this.#problems.report(problem),
+      identified: () => this.#settleWaiting(),
+      rotated: ({ formerUntilMs }) => this.#channels.rotate(formerUntilMs),
+    });
+    this.serverTls = this.#security.serverTls;
     const time = { clock: this.clock, deadlines: this.deadlines, random: this.random, waits: this.#waits };
     this.#dataPlane = new DataPlane(this.#store.current, {
       clock: this.clock,
@@ -172,6 +161,7 @@ class RunningMesh implements Mesh {
       channels: this.#channels,
       extensions: this.#extensions,
       report: (problem) => this.#problems.report(problem),
+      clientTls: (backend) => this.#security.clientTls(backend),
       outbound: {
         ...time,
         accessLog: this.#log?.layer("outbound") ?? null,
@@ -188,6 +178,7 @@ class RunningMesh implements Mesh {
       metrics: this.#metrics.layer("inbound"),
       span: serverSpan({ warn }),
       layers: () => this.#inboundLayers(),
+      security: this.#security,
       inFlight: this.#inboundInFlight,
     });
     this.#sweepLater();
@@ -198,12 +189,12 @@ class RunningMesh implements Mesh {
       problems: this.#problems,
       resolve: options.resolve ?? nodeResolve(),
       applied: () => this.#applied(),
-      check: (snapshot) => checkExtensions(snapshot, this.#extensions),
+      check: (snapshot) => [...checkExtensions(snapshot, this.#extensions), ...this.#security.check(snapshot)],
     });
   }
 
   get isGuarded(): boolean {
-    return this.#inboundLayers().length > 0;
+    return this.#inboundLayers().length > 0 || this.#security.guards(this.#inboundPolicy());
   }
 
   get egress(): "allow" | "deny" {
@@ -271,20 +262,17 @@ class RunningMesh implements Mesh {
   }
 
   report(reply: unknown): Report | undefined {
-    let current = reply;
-    // Causes may go round in a circle.
-    for (let depth = 0; depth < 16 && typeof current === "object" && current !== null; depth++) {
-      const { report, cause, headers } = current as { report?: Report; cause?: unknown; headers?: unknown };
-      const context = contextOf(current) ?? contextOf(headers);
-      if (context) return reportOf(context);
-      if (report !== undefined) return report;
-      current = cause;
-    }
-    return undefined;
+    return findReport(reply);
   }
 
   explain(request: ExplainRequest): Explanation {
     return explainRequest(request, { dataPlane: this.#dataPlane, clock: this.clock, egress: this.egress });
+  }
+
+  explainInbound(request: ExplainInboundRequest): InboundExplanation {
+    const policy = this.#inboundPolicy();
+    if (policy === null) throw new TypeError("explainInbound: no source defines the service of this process");
+    return explainInbound(request, policy, this.#security.mtlsMode(policy));
   }
 
   inspect(): Inspection {
@@ -297,12 +285,13 @@ class RunningMesh implements Mesh {
       problems: this.#problems.all,
       counters: this.#metrics.counts(),
       inboundInFlight: this.#inboundInFlight.count,
+      security: this.#security.inspect(),
       now: this.clock.now(),
     });
   }
 
   health(): Health {
-    const because = [...this.#sources.waiting];
+    const because = [...this.#sources.waiting, ...this.#security.health()];
     const undefinedBecause = this.#isReady() ? this.#undefinedBecause() : null;
     if (undefinedBecause !== null) because.push(undefinedBecause);
     if (this.isDraining) because.push("draining");
@@ -327,10 +316,17 @@ class RunningMesh implements Mesh {
     const snapshot = this.#options.bypass === true ? bypassed(this.#store.current) : this.#store.current;
     this.#extensions.keepLayers(layersOf(snapshot));
     for (const part of [this.#dataPlane, this.#resources]) part.update(snapshot);
+    this.#security.applied();
     this.#metrics.fold(presentIn(snapshot));
     for (const warning of extensionWarnings(snapshot, this.#extensions)) this.#problems.report(warning);
-    for (const settle of this.#waiting) settle();
+    this.#settleWaiting();
     this.#options.onChange?.({ revision: this.#store.revision });
+  }
+
+  /** Whoever waits for readiness looks again. */
+  #settleWaiting(): void {
+    if (this.#waiting.size === 0 || !this.#isReady()) return;
+    for (const settle of this.#waiting) settle();
   }
 
   #inboundPolicy(): InboundPolicy | null {
@@ -342,7 +338,7 @@ class RunningMesh implements Mesh {
   }
 
   #isReady(): boolean {
-    return this.#sources.areReady;
+    return this.#sources.areReady && this.#security.isReady;
   }
 
   #requireDefined(): Promise<void> {
@@ -361,7 +357,7 @@ class RunningMesh implements Mesh {
   #notReady(timeoutMs: number): MeshError {
     return this.#isClosed
       ? new MeshError("closed", "the mesh was closed before it was ready")
-      : new MeshError("not_ready", `not ready after ${timeoutMs}ms: ${this.#sources.waiting.join("; ")}`);
+      : new MeshError("not_ready", `not ready after ${timeoutMs}ms: ${[...this.#sources.waiting, ...this.#security.health()].join("; ")}`);
   }
 
   #sweepLater(): void {
@@ -387,7 +383,7 @@ class RunningMesh implements Mesh {
       },
     };
     await shutDown([...this.#closings, outbound], drainMs, limitMs, this.clock);
-    for (const closing of [this.#sources, this.#resources]) closing.close();
+    for (const closing of [this.#sources, this.#resources, this.#security]) closing.close();
     for (const settle of this.#waiting) settle();
     this.deadlines.close();
     await this.#log?.close();

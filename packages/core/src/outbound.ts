@@ -188,7 +188,7 @@ function backendHandler(
     [
       toBackend(to),
       // Before anything is counted or sent: what asked for TLS does not leave without.
-      backend.tls.mode === "disable" ? plaintextOnly(backend.name) : null,
+      state.tls === null ? plaintextOnly(backend.name) : null,
       // Above the attempts, so that a request counts once, however often it is tried.
       maxRequests === null || own?.limits ? null : concurrencyLimit(maxRequests, backend.name, state.inFlight),
       // Around the tries, as the application would put it around a call.

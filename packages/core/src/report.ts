@@ -1,4 +1,4 @@
-import type { Attempt, AttemptOutcome, RequestContext } from "./context.ts";
+import type { Attempt, AttemptOutcome, AuthorizationNote, RequestContext } from "./context.ts";
 import { MeshError } from "./errors.ts";
 import type { Layer } from "./layer.ts";
 
@@ -14,6 +14,8 @@ export interface Report {
   readonly policyFrom: string;
   /** Only if a fallback answered: what it stands in for, a status or an error's code. */
   readonly fallbackFor?: string;
+  /** Inbound only: how it was decided whether it may; absent where nothing decides. */
+  readonly authorization?: AuthorizationNote;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -82,8 +84,23 @@ export function reportOf(context: RequestContext): Report {
     })),
     policyFrom: context.policyFrom,
     ...(context.outcome === null ? {} : { fallbackFor: String(context.outcome) }),
+    ...(context.authorization === null ? {} : { authorization: context.authorization }),
     tags: { ...context.scope?.tags, ...context.options.tags },
   };
+}
+
+/** Of whatever a call or a request left in somebody's hands: a reply, an error, an inbound message. */
+export function findReport(given: unknown): Report | undefined {
+  let current = given;
+  // Causes may go round in a circle.
+  for (let depth = 0; depth < 16 && typeof current === "object" && current !== null; depth++) {
+    const { report, cause, headers, mesh } = current as { report?: Report; cause?: unknown; headers?: unknown; mesh?: unknown };
+    const context = contextOf(current) ?? contextOf(headers) ?? contextOf(mesh);
+    if (context) return reportOf(context);
+    if (report !== undefined) return report;
+    current = cause;
+  }
+  return undefined;
 }
 
 /** One vocabulary for error, report, access log and command line. */

@@ -30,7 +30,15 @@ export function outboundStack(snapshot: MeshSnapshot = snapshotOf(), random: Ran
   const deadlines = new Deadlines(clock);
   const channels = new Channels(transport, clock, random);
   const outbound = { clock, deadlines, random, accessLog: null, metrics: pass, span: pass, waits: new Waits() };
-  const dataPlane = new DataPlane(snapshot, { clock, random, channels, extensions: new Extensions(), report() {}, outbound });
+  const dataPlane = new DataPlane(snapshot, {
+    clock,
+    random,
+    channels,
+    extensions: new Extensions(),
+    report() {},
+    clientTls: () => null,
+    outbound,
+  });
   return {
     clock,
     transport,

@@ -64,6 +64,7 @@ export class WorkloadIdentity {
   readonly #listeners = new Set<(change: IdentityChange) => void>();
   readonly #stop: () => void;
   #inForce: IdentityInForce | null = null;
+  #first: () => void = () => {};
   #generation = 0;
   #lastProblem: string | null = null;
   #reportedPhase: "good" | "expiring" | "expired" = "good";
@@ -96,6 +97,12 @@ export class WorkloadIdentity {
       throw new MeshError("no_identity", `this process has no certificate: ${this.#source.name} has given none yet${this.#lastWords()}`);
     if (isValid(state.certificate, this.#clock.wallTime())) return state;
     throw new MeshError("no_identity", `this process has no certificate that is valid now: ${this.#expiry(state.certificate)}`);
+  }
+
+  /** Calls back once, with the first certificate. */
+  onFirst(listener: () => void): void {
+    if (this.isKnown) listener();
+    else this.#first = listener;
   }
 
   /** Calls back when certificate or roots changed. Returns a function that ends it. */
@@ -160,7 +167,10 @@ export class WorkloadIdentity {
     this.#inForce = { certificate, bundles, generation: this.#generation };
     this.#reportedPhase = "good";
     this.#look();
-    if (former === null) return;
+    if (former === null) {
+      this.#first();
+      return;
+    }
     const change = { formerUntilMs: hasWithdrawn(former.bundles, bundles) ? now : former.certificate.notAfterMs };
     for (const listener of [...this.#listeners]) listener(change);
   }

@@ -16,10 +16,6 @@ export function validateSnapshot(snapshot: MeshSnapshot): Problem[] {
   for (const { routes } of snapshot.virtualHosts) for (const route of routes) validateRoute(route, snapshot, error);
   for (const backend of snapshot.backends.values()) validateBackend(backend, snapshot, error);
   for (const set of snapshot.endpointSets.values()) validateEndpoints(set, error);
-  for (const policy of snapshot.inboundPolicies.values()) {
-    if (policy.mtls === "strict" || policy.mtls === "permissive")
-      error(policy.origin, `inbound mtls ${policy.mtls} of ${policy.service} is not built in this version`);
-  }
   return problems;
 }
 
@@ -58,9 +54,7 @@ function validateRoute(route: Route, snapshot: MeshSnapshot, error: Report): voi
 }
 
 function validateBackend(backend: Backend, snapshot: MeshSnapshot, error: Report): void {
-  if (backend.protocol === "grpc") error(backend.origin, `protocol ${backend.protocol} of ${backend.name} is not built in this version`);
-  if (backend.tls.mode === "mutual" || backend.tls.mode === "simple")
-    error(backend.origin, `tls ${backend.tls.mode} of ${backend.name} is not built in this version`);
+  if (backend.protocol === "grpc") error(backend.origin, `protocol grpc of ${backend.name} is not built in this version`);
   if (!snapshot.endpointSets.has(backend.endpointSet)) {
     error(backend.origin, `backend ${backend.name} names endpoint set ${backend.endpointSet}, which does not exist`);
   }

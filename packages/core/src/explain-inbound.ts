@@ -1,0 +1,117 @@
+import { type AuthorizationExplanation, explainAuthorization } from "./authorization/explain-decision.ts";
+import { InboundFacts } from "./authorization/request-facts.ts";
+import { compileAuthorization } from "./authorization/rules.ts";
+import { normalisePath } from "./authorization/terms/normalise-path.ts";
+import { parseSpiffeId, type SpiffeId } from "./identity/names/spiffe-id.ts";
+import { consulServiceOf, kubernetesWorkloadOf } from "./identity/names/workload-path.ts";
+import type { InboundConnection } from "./inbound-connection.ts";
+import type { Peer, VerifiedToken } from "./inbound-request-context.ts";
+import { emptyHeaders, type HeaderMap } from "./message.ts";
+import type { InboundPolicy } from "./model/inbound-policy.ts";
+import { checkKeys } from "./option-keys.ts";
+
+/** A request that might come in. What is left out is not there. */
+export interface ExplainInboundRequest {
+  /** Default GET. */
+  readonly method?: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** SPIFFE ID that the caller proved; none: it came in plain text. */
+  readonly peer?: string;
+  /** Claims of a token that was verified; none: the request carries no token. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+  /** IP address of the caller. */
+  readonly peerAddress?: string;
+  readonly localPort?: number;
+  readonly sni?: string;
+}
+
+/** What would become of it, and every reason. */
+export interface InboundExplanation {
+  readonly service: string;
+  readonly from: string;
+  readonly mtls: "strict" | "permissive" | "disable";
+  /** The path that rules and application get; null: it is refused. */
+  readonly path: string | null;
+  /** The code with which it is refused; null: it is served. */
+  readonly refusedWith: "mtls_required" | "invalid_request" | "unauthenticated" | "permission_denied" | null;
+  readonly why: string;
+  /** null: nothing decides, or what does is not reached. */
+  readonly authorization: AuthorizationExplanation | null;
+}
+
+/**
+ * Asks the very checks that a request passes, in their order, and counts nothing. Whether certificate and token would be valid is not asked:
+ * they are given as proved. Throws TypeError for what is no URL or no SPIFFE ID.
+ */
+export function explainInbound(
+  wanted: ExplainInboundRequest,
+  policy: InboundPolicy,
+  mtls: "strict" | "permissive" | "disable",
+): InboundExplanation {
+  checkKeys(wanted, ["method", "url", "headers", "peer", "claims", "peerAddress", "localPort", "sni"], "mesh.explainInbound");
+  const { method = "GET", url } = wanted;
+  const parsed = URL.parse(url);
+  if (parsed === null) throw new TypeError(`mesh.explainInbound: url: ${JSON.stringify(url)} is not a URL`);
+  const given = { service: policy.service, from: policy.origin, mtls, authorization: null };
+  const connection = connectionOf(wanted);
+  const written = writtenPath(url);
+  if (mtls === "strict" && connection.peer === null)
+    return { ...given, path: written, refusedWith: "mtls_required", why: "mtls is strict, and the request shows no identity" };
+  const { authorization } = policy;
+  if (authorization === null) return { ...given, path: written, refusedWith: null, why: "the policy has no authorization" };
+  const normal = normalisePath(written, authorization.pathNormalisation);
+  if (normal.kind === "refused") return { ...given, path: null, refusedWith: "invalid_request", why: `the path is refused: ${normal.why}` };
+  const request = { method: method.toUpperCase(), authority: parsed.host, headers: headerMap(wanted.headers), path: normal.path };
+  const facts = new InboundFacts(request, { connection, token: tokenOf(wanted.claims) }, authorization.trustedHops);
+  const explained = explainAuthorization(compileAuthorization(authorization.policies, authorization.pathNormalisation), facts);
+  const { allowed, status, why } = explained.decision;
+  const refusedWith = allowed ? null : status === 401 ? "unauthenticated" : status === 400 ? "invalid_request" : "permission_denied";
+  return { ...given, path: normal.path, refusedWith, why, authorization: explained };
+}
+
+/** As written: a URL parser would resolve what the service has to see. */
+function writtenPath(url: string): string {
+  const path = /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] ?? "/";
+  return path.startsWith("/") ? path : `/${path}`;
+}
+
+function headerMap(headers: ExplainInboundRequest["headers"] = {}): HeaderMap {
+  const map = emptyHeaders();
+  for (const [name, value] of Object.entries(headers)) map[name.toLowerCase()] = value;
+  return map;
+}
+
+function connectionOf({ peer, peerAddress, localPort, sni }: ExplainInboundRequest): InboundConnection {
+  return {
+    peer: peer === undefined ? null : peerOf(peer),
+    isEncrypted: peer !== undefined,
+    sni: sni ?? null,
+    peerAddress: peerAddress ?? null,
+    localAddress: null,
+    localPort: localPort ?? null,
+  };
+}
+
+function peerOf(text: string): Peer {
+  const id = parseSpiffeId(text);
+  if (!id.ok) throw new TypeError(`mesh.explainInbound: peer: ${id.reason}`);
+  return { ...workloadOf(id.value), spiffeId: id.value.text, trustDomain: id.value.trustDomain, fingerprint: "" };
+}
+
+function workloadOf(id: SpiffeId): Pick<Peer, "namespace" | "serviceAccount"> {
+  const workload = kubernetesWorkloadOf(id);
+  return { namespace: workload?.namespace ?? consulServiceOf(id)?.namespace ?? null, serviceAccount: workload?.serviceAccount ?? null };
+}
+
+function tokenOf(claims: ExplainInboundRequest["claims"]): VerifiedToken | undefined {
+  if (claims === undefined) return undefined;
+  const { iss, sub, aud } = claims;
+  return {
+    rule: "",
+    issuer: typeof iss === "string" ? iss : "",
+    subject: typeof sub === "string" ? sub : null,
+    audiences: [aud].flat().filter((each) => typeof each === "string"),
+    claims,
+  };
+}

@@ -1,0 +1,163 @@
+import { authenticate } from "./authorization/authenticate.ts";
+import { AuthorizationCounters, type InspectedAuthorization } from "./authorization/counters.ts";
+import type { OwnFetch } from "./authorization/jwks-fetch.ts";
+import { KeySets } from "./authorization/key-sets.ts";
+import type { ClientTls } from "./client-tls.ts";
+import type { Clock } from "./clock.ts";
+import { MeshError } from "./errors.ts";
+import { AuthorityFiles } from "./identity/authority-files.ts";
+import type { CertificateSource } from "./identity/certificate-source.ts";
+import { type ListenerTls, listenerTls } from "./identity/listener-tls.ts";
+import { type MeshTlsParts, meshTls } from "./identity/mesh-tls.ts";
+import { SecureContexts } from "./identity/secure-contexts.ts";
+import { simpleTls } from "./identity/simple-tls.ts";
+import { peerVerifier } from "./identity/verify-peer.ts";
+import { type IdentityChange, type IdentityInspection, WorkloadIdentity } from "./identity/workload-identity.ts";
+import type { InboundSecurity } from "./inbound.ts";
+import type { Layer } from "./layer.ts";
+import type { Backend } from "./model/backend.ts";
+import type { InboundPolicy } from "./model/inbound-policy.ts";
+import type { Problem } from "./model/problem.ts";
+import type { MeshSnapshot } from "./model/snapshot.ts";
+import type { Random } from "./random.ts";
+import { checkSecurity, type SecurityMeans } from "./security-checks.ts";
+import type { ServerTls } from "./server-tls.ts";
+import { mtlsModeOf, tlsModeOf } from "./tls-mode.ts";
+
+export interface SecurityOptions {
+  readonly service?: string | undefined;
+  readonly identity?: CertificateSource | undefined;
+  readonly fetch?: OwnFetch | undefined;
+}
+
+export interface SecurityDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** In force for the service of this process. */
+  policy(): InboundPolicy | null;
+  report(problem: Problem): void;
+  /** A first certificate came. */
+  identified(): void;
+  /** Certificate or roots are others. */
+  rotated(change: IdentityChange): void;
+}
+
+/** For people; no key material. */
+export interface InspectedSecurity {
+  /** null: this process has no source of identity. */
+  readonly identity: IdentityInspection | null;
+  /** Connections that were refused because of who came, or because nobody could tell. */
+  readonly refusedConnections: number;
+  readonly authorization: InspectedAuthorization;
+}
+
+/** What this process proves of itself, and how it holds others to what they have to prove. */
+export class Security implements InboundSecurity {
+  readonly counters: AuthorizationCounters = new AuthorizationCounters();
+  readonly serverTls: ServerTls;
+  readonly #means: SecurityMeans;
+  readonly #checked = new WeakSet<Backend | InboundPolicy>();
+  readonly #dependencies: SecurityDependencies;
+  readonly #mutual: MeshTlsParts | null;
+  readonly #listener: ListenerTls | null;
+  readonly #authorities: AuthorityFiles;
+  readonly #keySets: KeySets;
+
+  constructor({ service, identity, fetch }: SecurityOptions, dependencies: SecurityDependencies) {
+    const { clock, random, report } = dependencies;
+    this.#dependencies = dependencies;
+    this.#means = { service: service ?? null, hasIdentity: identity !== undefined, canFetch: fetch !== undefined };
+    this.#authorities = new AuthorityFiles(report);
+    this.#keySets = new KeySets({ clock, random, fetch: fetch ?? null, report });
+    this.#mutual = identity === undefined ? null : this.#watch(identity);
+    this.#listener = this.#mutual === null ? null : listenerTls({ ...this.#mutual, mode: () => this.#modeInForce(), report });
+    this.serverTls = this.#listener ?? WITHOUT_IDENTITY;
+  }
+
+  #watch(source: CertificateSource): MeshTlsParts {
+    const { clock, random, report, identified, rotated } = this.#dependencies;
+    const { service } = this.#means;
+    const identity = new WorkloadIdentity({ source, clock, random, service, report });
+    identity.onChange(rotated);
+    identity.onFirst(identified);
+    return { identity, contexts: new SecureContexts(identity), verifier: peerVerifier(), clock };
+  }
+
+  /** Until a first certificate came, a process that has a source of identity cannot be used. */
+  get isReady(): boolean {
+    return this.#mutual?.identity.isKnown ?? true;
+  }
+
+  /** What people should act on. */
+  health(): readonly string[] {
+    return this.#mutual?.identity.health() ?? [];
+  }
+
+  /** What a configuration asks for and cannot be had here. With such a problem it is not used. */
+  check(snapshot: MeshSnapshot): readonly Problem[] {
+    return checkSecurity(snapshot, this.#means, this.#checked);
+  }
+
+  /** A configuration came into force: what its tokens will need is fetched before they come. */
+  applied(): void {
+    this.#keySets.prepare(this.#dependencies.policy()?.jwt ?? []);
+  }
+
+  /** How the endpoints of a backend are spoken to; null: in plain text. */
+  clientTls({ tls, protocol }: Backend): ClientTls | null {
+    switch (tlsModeOf(tls, this.#means.hasIdentity)) {
+      case "disable":
+        return null;
+      case "simple":
+        return simpleTls(tls, protocol, this.#authorities);
+      default:
+        // No configuration comes into force that asks for it without an identity.
+        if (this.#mutual === null) throw new MeshError("no_identity", "mutual TLS without an identity");
+        return meshTls(tls, protocol, this.#mutual);
+    }
+  }
+
+  mtlsMode(policy: InboundPolicy): "strict" | "permissive" | "disable" {
+    return mtlsModeOf(policy, this.#means.hasIdentity);
+  }
+
+  /** Nobody knows yet what will be asked for: then it is asked for most. */
+  #modeInForce(): "strict" | "permissive" | "disable" {
+    const policy = this.#dependencies.policy();
+    return policy === null ? "strict" : this.mtlsMode(policy);
+  }
+
+  /** Whether a request has to pass the checks of a policy. */
+  guards(policy: InboundPolicy | null): boolean {
+    if (policy === null) return false;
+    return this.mtlsMode(policy) === "strict" || policy.jwt.length > 0 || policy.authorization !== null;
+  }
+
+  authenticate(): Layer {
+    const { policy, clock } = this.#dependencies;
+    return authenticate({ policy, keySets: this.#keySets, clock });
+  }
+
+  inspect(): InspectedSecurity {
+    return {
+      identity: this.#mutual?.identity.inspect() ?? null,
+      refusedConnections: this.#listener?.refusals ?? 0,
+      authorization: this.counters.inspect(),
+    };
+  }
+
+  close(): void {
+    this.#mutual?.identity.close();
+    this.#keySets.close();
+  }
+}
+
+/** Of a process that has nothing to prove with: no policy that asks for TLS comes into force in it. */
+const WITHOUT_IDENTITY: ServerTls = {
+  mode: () => "disable",
+  socketOptions() {
+    throw new MeshError("no_identity", "this process was given no identity");
+  },
+  verify: () => ({ refused: "this process was given no identity" }),
+  refused() {},
+};
