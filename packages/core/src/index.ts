@@ -1,5 +1,5 @@
 export type { InspectedAuthorization, InspectedRule } from "./authorization/counters.ts";
-export type { OwnFetch, OwnResponse } from "./authorization/jwks-fetch.ts";
+export type { OwnCalls, OwnFetch, OwnResponse } from "./authorization/jwks-fetch.ts";
 export * from "./cancel.ts";
 export * from "./client-tls.ts";
 export * from "./clock.ts";

@@ -1,4 +1,4 @@
-import type { OwnFetch } from "./authorization/jwks-fetch.ts";
+import type { OwnCalls } from "./authorization/jwks-fetch.ts";
 import type { Clock } from "./clock.ts";
 import type { SourceEntry } from "./control/document-source.ts";
 import type { Resolve } from "./control/resolve.ts";
@@ -22,8 +22,8 @@ export interface MeshOptions extends ExtensionOptions {
   readonly transport: Transport;
   /** Who this process proves to be. Absent: it proves nothing, and speaks plain text or one-sided TLS. */
   readonly identity?: CertificateSource | undefined;
-  /** For the mesh's own requests (remote keys), which must not go through the mesh. Absent: a configuration that needs it is refused. */
-  readonly fetch?: OwnFetch | undefined;
+  /** For the mesh's own requests (remote keys), which must not go through the mesh. Absent: a configuration that needs them is refused. Closed with the mesh. */
+  readonly ownCalls?: OwnCalls | undefined;
   /** How long `ready()` waits for every source to have spoken. Default 10 s. */
   readonly startTimeout?: Duration | undefined;
   /** Default: each problem is written to stderr once. `inspect().problems` keeps the last 100. */

@@ -77,7 +77,7 @@ function inboundProblems(policy: InboundPolicy, { service, hasIdentity, canFetch
   if (own) {
     for (const rule of policy.jwt)
       if (rule.jwks.kind === "remote" && !canFetch)
-        add(`jwt ${rule.name}: the keys are remote, and this mesh was given no \`fetch\``, rule.origin);
+        add(`jwt ${rule.name}: the keys are remote, and this mesh was given no \`ownCalls\` to fetch them with`, rule.origin);
   }
   if (authorization !== null) {
     const byName = new Map(authorization.policies.map((each) => [each.name, each.origin]));

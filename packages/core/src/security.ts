@@ -1,6 +1,6 @@
 import { authenticate } from "./authorization/authenticate.ts";
 import { AuthorizationCounters, type InspectedAuthorization } from "./authorization/counters.ts";
-import type { OwnFetch } from "./authorization/jwks-fetch.ts";
+import type { OwnCalls } from "./authorization/jwks-fetch.ts";
 import { KeySets } from "./authorization/key-sets.ts";
 import type { ClientTls } from "./client-tls.ts";
 import type { Clock } from "./clock.ts";
@@ -27,7 +27,7 @@ import { mtlsModeOf, tlsModeOf } from "./tls-mode.ts";
 export interface SecurityOptions {
   readonly service?: string | undefined;
   readonly identity?: CertificateSource | undefined;
-  readonly fetch?: OwnFetch | undefined;
+  readonly ownCalls?: OwnCalls | undefined;
 }
 
 export interface SecurityDependencies {
@@ -62,13 +62,15 @@ export class Security implements InboundSecurity {
   readonly #listener: ListenerTls | null;
   readonly #authorities: AuthorityFiles;
   readonly #keySets: KeySets;
+  readonly #ownCalls: OwnCalls | undefined;
 
-  constructor({ service, identity, fetch }: SecurityOptions, dependencies: SecurityDependencies) {
+  constructor({ service, identity, ownCalls }: SecurityOptions, dependencies: SecurityDependencies) {
     const { clock, random, report } = dependencies;
     this.#dependencies = dependencies;
-    this.#means = { service: service ?? null, hasIdentity: identity !== undefined, canFetch: fetch !== undefined };
+    this.#ownCalls = ownCalls;
+    this.#means = { service: service ?? null, hasIdentity: identity !== undefined, canFetch: ownCalls !== undefined };
     this.#authorities = new AuthorityFiles(report);
-    this.#keySets = new KeySets({ clock, random, fetch: fetch ?? null, report });
+    this.#keySets = new KeySets({ clock, random, fetch: ownCalls?.fetch ?? null, report });
     this.#mutual = identity === undefined ? null : this.#watch(identity);
     this.#listener = this.#mutual === null ? null : listenerTls({ ...this.#mutual, mode: () => this.#modeInForce(), report });
     this.serverTls = this.#listener ?? WITHOUT_IDENTITY;
@@ -149,6 +151,8 @@ export class Security implements InboundSecurity {
   close(): void {
     this.#mutual?.identity.close();
     this.#keySets.close();
+    // What it cuts has nobody left to tell.
+    this.#ownCalls?.close().catch(() => {});
   }
 }
 

@@ -4,6 +4,10 @@ export {
   type BalancerFactory,
   type CallOptions,
   type Candidate,
+  type CertificateListener,
+  type CertificateSource,
+  type CertificateState,
+  type CertificateSurroundings,
   type ControlSource,
   type CustomBalancer,
   context,
@@ -11,6 +15,7 @@ export {
   type Duration,
   derive,
   type EndpointFilter,
+  type ExplainInboundRequest,
   type Explanation,
   envSource,
   FailedAnswer,
@@ -19,6 +24,7 @@ export {
   type Handler,
   type Health,
   headerValue,
+  type InboundExplanation,
   type InboundRequestContext,
   type Inspection,
   type Layer,
@@ -60,5 +66,6 @@ export type {
 } from "@heddle/http";
 export type { CloseOnOptions } from "./close-on.ts";
 export { defineMesh, type MeshDefinition, type RouteName, type ServiceName, type SubsetName } from "./define-mesh.ts";
+export { identity } from "./identity.ts";
 export { type JoinedMesh, joinMesh } from "./join.ts";
 export type { JoinOptions } from "./options.ts";

@@ -20,6 +20,7 @@ import {
   meshFetch,
   meshInterceptor,
   meshRequest,
+  ownCalls,
   type RequestFunction,
   type Servable,
   type ServerFactory,
@@ -39,7 +40,7 @@ import { type JoinOptions, resolveOptions } from "./options.ts";
 export interface JoinedMesh<Names extends string = string>
   extends Pick<
     Mesh,
-    "serviceName" | "egress" | "ready" | "report" | "explain" | "inspect" | "health" | "isDraining" | "close" | "protect"
+    "serviceName" | "egress" | "ready" | "report" | "explain" | "explainInbound" | "inspect" | "health" | "isDraining" | "close" | "protect"
   > {
   /** The fast way: undici without streams. `mesh.request("http://reviews/api/7", { method, headers, json, body, signal, mesh })`. */
   readonly request: RequestFunction;
@@ -87,7 +88,7 @@ export interface JoinedMesh<Names extends string = string>
 export async function joinMesh<M extends MeshConfig = MeshConfig>(options: JoinOptions<M> = {}): Promise<JoinedMesh<ServiceName<M>>> {
   const { failures, ...resolved } = await resolveOptions(options, PROCESS);
   if (resolved.bypass) console.error(BYPASSED);
-  const mesh = createMesh({ ...resolved, transport: httpTransport() });
+  const mesh = createMesh({ ...resolved, transport: httpTransport(), ownCalls: ownCalls() });
   try {
     await mesh.ready();
   } catch (error) {
@@ -134,6 +135,7 @@ function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
     ready: () => mesh.ready(),
     report: (reply) => mesh.report(reply),
     explain: (request) => mesh.explain(request),
+    explainInbound: (request) => mesh.explainInbound(request),
     inspect: () => mesh.inspect(),
     health: () => mesh.health(),
     close,

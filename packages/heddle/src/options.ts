@@ -1,5 +1,6 @@
 import {
   type AccessLogOptions,
+  type CertificateSource,
   checkKeys,
   type Duration,
   durationMs,
@@ -9,6 +10,7 @@ import {
 } from "@heddle/core";
 import type { Failures } from "@heddle/http";
 import { findConfig, type MeshConfig, type Surroundings } from "./find-config.ts";
+import { identityFromEnvironment } from "./identity.ts";
 
 /** `M`: the type of `config`, which knows the names of services where it was made by `defineMesh`. */
 export interface JoinOptions<M extends MeshConfig = MeshConfig> extends ExtensionOptions {
@@ -21,7 +23,12 @@ export interface JoinOptions<M extends MeshConfig = MeshConfig> extends Extensio
    * else the services in the environment (`REVIEWS_HTTP=host:port`, or as .NET Aspire injects them).
    */
   readonly config?: M;
-  /** How long to wait until the configuration is known. Default 10 s. */
+  /**
+   * Who this process proves to be: `identity.files(...)`, `identity.workloadApi()`, `identity.dev()`, or a source of your own. With one,
+   * services are called by mutual TLS and this one demands it, unless the document says otherwise. Default: HEDDLE_IDENTITY, else none.
+   */
+  readonly identity?: CertificateSource;
+  /** How long to wait until configuration and identity are known. Default 10 s. */
   readonly startTimeout?: Duration;
   /** Told each problem once. Default: written to stderr. `inspect().problems` keeps the last 100. */
   readonly onProblem?: (problem: Problem) => void;
@@ -48,6 +55,7 @@ export interface ResolvedJoinOptions extends JoinOptions {
 const NAMES = [
   "service",
   "config",
+  "identity",
   "startTimeout",
   "onProblem",
   "onChange",
@@ -62,6 +70,7 @@ export async function resolveOptions(options: JoinOptions, around: Surroundings)
   const { env } = around;
   checkKeys(options, NAMES, "joinMesh");
   if (options.startTimeout !== undefined) durationMs(options.startTimeout, "joinMesh: startTimeout");
+  const identity = options.identity ?? (env.HEDDLE_IDENTITY ? identityFromEnvironment(env.HEDDLE_IDENTITY) : undefined);
   const service = options.service ?? (env.HEDDLE_SERVICE || undefined);
   return {
     ...options,
@@ -70,7 +79,13 @@ export async function resolveOptions(options: JoinOptions, around: Surroundings)
     failures: checkFailures(options.failures ?? "reject"),
     bypass: options.bypass ?? env.HEDDLE_BYPASS === "1",
     ...(service === undefined ? {} : { service }),
+    ...(identity === undefined ? {} : { identity: checkIdentity(identity) }),
   };
+}
+
+function checkIdentity(identity: CertificateSource): CertificateSource {
+  if (typeof identity === "object" && identity !== null && typeof identity.watch === "function") return identity;
+  throw new TypeError("joinMesh: identity must be a certificate source, such as identity.dev()");
 }
 
 function checkFailures(failures: Failures): Failures {

@@ -19,7 +19,7 @@ export type { Routing } from "./node-derived.ts";
 export { type ServeOptions, serveRequest } from "./node-request.ts";
 export { inboundOf, isServed, Serving, type ServingMesh } from "./node-serving.ts";
 export { markRoute } from "./node-target.ts";
-export { type OwnCalls, ownCalls } from "./own-calls.ts";
+export { ownCalls } from "./own-calls.ts";
 export type { Reply } from "./reply.ts";
 export { meshRequest, type RequestFunction, type RequestOptions } from "./request.ts";
 export type { BodyInput } from "./request-body.ts";

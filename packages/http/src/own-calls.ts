@@ -1,16 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { OwnFetch } from "@heddle/core";
+import type { OwnCalls, OwnFetch } from "@heddle/core";
 import { Agent } from "undici";
 
 /** One issuer is asked once at a time. */
 const MOST_CONNECTIONS = 2;
-
-/** What the mesh asks others by itself, such as the keys of an issuer. */
-export interface OwnCalls {
-  readonly fetch: OwnFetch;
-  /** Cuts what is open. Idempotent. */
-  close(): Promise<void>;
-}
 
 /**
  * GET past the mesh: through an agent of its own, whatever dispatcher is global, with no policy, no redirect followed and nothing unpacked.

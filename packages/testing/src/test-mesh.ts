@@ -1,14 +1,17 @@
 import {
   type AccessLogOptions,
+  type CertificateSource,
   type ControlSource,
   checkKeys,
   createMesh,
   type Duration,
   durationMs,
   EXTENSION_OPTIONS,
+  type ExplainInboundRequest,
   type ExplainRequest,
   type Explanation,
   type ExtensionOptions,
+  type InboundExplanation,
   isControlSource,
   type Mesh,
   MeshError,
@@ -34,6 +37,8 @@ export interface TestMeshOptions extends ExtensionOptions {
   readonly config: string | object | ControlSource;
   /** Who this mesh is. Default: client only. */
   readonly service?: string;
+  /** Where the document demands mutual TLS: who this mesh is, such as `testAuthority().source("checkout")` of `@heddle/testing/authority`. The fake transport asks for none. */
+  readonly identity?: CertificateSource;
   /** The same seed gives the same decisions. Default 1. */
   readonly seed?: number;
   /** What `dns` endpoints resolve to; the first answers are there after `advance(0)`. Default: no name exists. */
@@ -63,6 +68,8 @@ export interface TestMesh extends AsyncDisposable {
   /** Puts another configuration in force. Throws `invalid_config` with every mistake; what was in force then stays. */
   update(configuration: object): void;
   explain(request: ExplainRequest): Explanation;
+  /** Whether the service of this mesh would serve a request, and every reason. */
+  explainInbound(request: ExplainInboundRequest): InboundExplanation;
   /** What happened to the call that gave this reply or error. */
   report(reply: unknown): Report | undefined;
   /** Everything that was reported, warnings too. */
@@ -76,29 +83,23 @@ export interface TestMesh extends AsyncDisposable {
 
 /** Throws `invalid_config` with every mistake of the document, and `not_ready` for a service that it does not define. */
 export function testMesh(options: TestMeshOptions): TestMesh {
-  checkKeys(options, ["config", "service", "seed", "resolve", "accessLog", ...EXTENSION_OPTIONS], "testMesh");
-  if (options.config === undefined) throw new TypeError("testMesh: `config` is missing: give a document, a snapshot, a path or a source");
+  checkKeys(options, ["config", "service", "identity", "seed", "resolve", "accessLog", ...EXTENSION_OPTIONS], "testMesh");
+  const { config, seed = 1, resolve = fakeResolve(), ...given } = options;
+  if (config === undefined) throw new TypeError("testMesh: `config` is missing: give a document, a snapshot, a path or a source");
   const clock = virtualClock();
-  const random = seededRandom(options.seed ?? 1);
-  const transport = fakeTransport({ clock, random: seededRandom((options.seed ?? 1) + 1) });
+  const random = seededRandom(seed);
+  const transport = fakeTransport({ clock, random: seededRandom(seed + 1) });
   const records = new CallRecords(clock);
-  const source = new TestSource(options.config, clock);
+  const source = new TestSource(config, clock);
   const problems: Problem[] = [];
   let inForce: MeshSnapshot | null = null;
-  const { layers, namedLayers, endpointFilters, balancers, namedPolicies } = options;
   const mesh = createMesh({
-    layers,
-    namedLayers,
-    endpointFilters,
-    balancers,
-    namedPolicies,
-    service: options.service,
+    ...given,
     config: source,
     transport: recorded(transport, records),
     clock,
     random,
-    resolve: options.resolve ?? fakeResolve(),
-    accessLog: options.accessLog,
+    resolve,
     onProblem(problem) {
       problems.push(problem);
       source.note(problem);
@@ -107,7 +108,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
       inForce = source.told;
     },
   });
-  if (!isControlSource(options.config)) assertUsable(mesh, source);
+  if (!isControlSource(config)) assertUsable(mesh, source);
   const observe: CallRecords["begin"] = (call, context, response) => records.begin(call, context, response);
   return {
     fetch: testFetch(mesh, observe),
@@ -126,6 +127,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
       source.refuse(mesh.inspect().sources.some(({ state }) => state === "failing"));
     },
     explain: (request) => mesh.explain(request),
+    explainInbound: (request) => mesh.explainInbound(request),
     report: (reply) => mesh.report(reply),
     problems,
     mesh,

@@ -16,6 +16,13 @@ export type OwnFetch = (
   init: { readonly headers: Readonly<Record<string, string>>; readonly redirect: "manual"; readonly signal: AbortSignal },
 ) => Promise<OwnResponse>;
 
+/** What the mesh asks others by itself, past the mesh. */
+export interface OwnCalls {
+  readonly fetch: OwnFetch;
+  /** Cuts what is open. Idempotent. */
+  close(): Promise<void>;
+}
+
 export interface JwksRequest {
   readonly url: string;
   readonly fetch: OwnFetch;
