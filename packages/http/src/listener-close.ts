@@ -2,7 +2,6 @@ import type { Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import { Server as NetServer, type Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import { isEncrypted } from "./listener-tls.ts";
 import type { Serving } from "./node-serving.ts";
 
 export type NodeServer = Server | SecureServer;
@@ -28,6 +27,6 @@ export async function closeServer(server: NodeServer, serving: Serving, silent: 
   await serving.close();
   // Also frees the timer with which the server checks its connections.
   server.close();
-  for (const socket of silent) if (socket.bytesRead === 0 || isEncrypted(socket)) socket.destroy();
+  for (const socket of silent) if (socket.bytesRead === 0 || server instanceof TlsServer) socket.destroy();
   await closed;
 }
