@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { ServerTls } from "@heddle/core";
-import { MeshError } from "../../packages/core/src/errors.ts";
 import { inboundConnection } from "../../packages/core/src/inbound-call.ts";
 import type { InboundConnection } from "../../packages/core/src/inbound-connection.ts";
+import { requirePeer } from "../../packages/core/src/inbound-peer.ts";
 import type { Layer } from "../../packages/core/src/layer.ts";
 import { leafNow, rootNow, stateOf, type Workload, workload } from "../../packages/core/test/workload.ts";
 import { type RawClient, rawClientOver } from "./raw-client.ts";
@@ -40,8 +40,7 @@ export function secureMesh(
   const requireMtls: Layer = (next) => async (request) => {
     const connection = inboundConnection(request);
     connections.push(connection);
-    if (mode === "strict" && connection.peer === null) throw new MeshError("mtls_required", "nobody");
-    return next(request);
+    return mode === "strict" ? requirePeer(next)(request) : next(request);
   };
   const mesh = servingMesh({
     ...facts,

@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import { MeshError } from "@heddle/core";
 import { isEncrypted } from "./listener-tls.ts";
 import type { NodeConnections } from "./node-connection.ts";
-import { type ServingMesh, serverTlsOf } from "./node-serving.ts";
+import type { ServingMesh } from "./node-serving.ts";
 
 const INSTEAD = "give mesh.attach a plain node:http server; the mesh does TLS itself";
 
@@ -13,7 +13,7 @@ const INSTEAD = "give mesh.attach a plain node:http server; the mesh does TLS it
 export function refuseForeignTls(mesh: ServingMesh, connections: NodeConnections): (socket: Duplex) => void {
   let isReported = false;
   return (socket) => {
-    if (!isEncrypted(socket) || connections.of(socket).isEncrypted || serverTlsOf(mesh).mode() === "disable") return;
+    if (!isEncrypted(socket) || connections.of(socket).isEncrypted || mesh.serverTls.mode() === "disable") return;
     if (!isReported)
       mesh.reportProblem({
         where: "inbound",

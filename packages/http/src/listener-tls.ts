@@ -4,7 +4,7 @@ import { TLSSocket } from "node:tls";
 import { type DeadlineEntry, MeshError, type Peer, type ServerTls } from "@heddle/core";
 import { peekFirstByte } from "./first-byte.ts";
 import { peerAddressOf } from "./node-connection.ts";
-import { type Serving, serverTlsOf } from "./node-serving.ts";
+import type { Serving } from "./node-serving.ts";
 
 /** How long a connection may take from being accepted to its first byte, or to the end of its handshake: the whole way in. */
 export const ENTRY_LIMIT_MS = 10_000;
@@ -32,7 +32,7 @@ export class Entrance {
   /** `admit`: what `server` does with a new connection. */
   constructor(serving: Serving, admit: (socket: Duplex) => void) {
     this.#serving = serving;
-    this.#tls = serverTlsOf(serving.mesh);
+    this.#tls = serving.mesh.serverTls;
     this.#admit = admit;
   }
 

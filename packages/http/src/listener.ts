@@ -7,7 +7,7 @@ import { type FastifyApp, isFastify, requestListener, type Servable } from "./ap
 import { type Attachment, attach } from "./listener-attach.ts";
 import type { HealthOptions } from "./listener-health.ts";
 import { nodeHttp } from "./node-http.ts";
-import { type ServingMesh, serverTlsOf } from "./node-serving.ts";
+import type { ServingMesh } from "./node-serving.ts";
 
 export interface ListenOptions {
   /** 0 to 65535. Default 0: any free port. */
@@ -69,7 +69,7 @@ async function bound(mesh: ServingMesh, server: Server, { close, destroy }: Atta
   return {
     // Looked up when asked: an edit of the configuration may change it.
     get url() {
-      return urlOf(server instanceof TlsServer || serverTlsOf(mesh).mode() === "strict" ? "https" : "http", address);
+      return urlOf(server instanceof TlsServer || mesh.serverTls.mode() === "strict" ? "https" : "http", address);
     },
     port: address.port,
     address,

@@ -1,28 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { InboundRequestContext, Mesh, ServerTls } from "@heddle/core";
+import type { InboundRequestContext, Mesh } from "@heddle/core";
 import { NodeConnections } from "./node-connection.ts";
 import { RoutePatterns } from "./node-target.ts";
 
 /** The part of a mesh that serves. */
 export type ServingMesh = Pick<
   Mesh,
-  "clock" | "deadlines" | "inbound" | "isGuarded" | "assertServing" | "onClose" | "isDraining" | "health" | "reportProblem"
-> & { readonly serverTls?: ServerTls };
-
-const NO_TLS: ServerTls = {
-  mode: () => "disable",
-  socketOptions: () => {
-    throw new TypeError("this mesh makes no TLS");
-  },
-  verify: () => ({ refused: "this mesh makes no TLS" }),
-  refused: () => {},
-};
-
-/** Of a mesh that makes none: what comes in is never looked at. */
-export function serverTlsOf(mesh: ServingMesh): ServerTls {
-  return mesh.serverTls ?? NO_TLS;
-}
+  "clock" | "deadlines" | "inbound" | "isGuarded" | "assertServing" | "onClose" | "isDraining" | "health" | "reportProblem" | "serverTls"
+>;
 
 interface Marks {
   mesh?: InboundRequestContext;
