@@ -41,7 +41,7 @@ export class CheckMemory {
 
 /** Whether a service that broke no rule in the one document breaks none in the other. */
 function staysRight(before: MeshDocument, now: MeshDocument): boolean {
-  if (!isDeepStrictEqual([before.defaults, before.policies], [now.defaults, now.policies])) return false;
+  if (!isDeepStrictEqual([before.defaults, before.policies, before.mesh], [now.defaults, now.policies, now.mesh])) return false;
   return Object.entries(before.services ?? {}).every(([name, service]) => {
     const next = now.services && Object.hasOwn(now.services, name) ? now.services[name] : undefined;
     return (

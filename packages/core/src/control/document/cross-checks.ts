@@ -3,6 +3,7 @@ import type { BreakerDocument, EndpointDocument, MeshDocument, OutlierDocument, 
 import type { CheckMemory } from "./check-memory.ts";
 import { crossCheckRetry } from "./cross-check-retry.ts";
 import { crossCheckRoutes } from "./cross-check-routes.ts";
+import { crossCheckMesh, crossCheckSecurity } from "./cross-check-security.ts";
 import { crossCheckTraffic } from "./cross-check-traffic.ts";
 import type { Mistakes } from "./mistakes.ts";
 import { endpointAddress } from "./names.ts";
@@ -31,6 +32,8 @@ export function crossCheck(document: MeshDocument, mistakes: Mistakes, memory?: 
   for (const [name, policy] of Object.entries(document.policies ?? {})) checkProtections(policy, ["policies", name], mistakes);
   crossCheckRetry(document, services, mistakes);
   crossCheckTraffic(document, services, mistakes);
+  crossCheckMesh(document, mistakes);
+  crossCheckSecurity(document, services, mistakes);
   memory?.keepCrossed(document, all, mistakes);
 }
 

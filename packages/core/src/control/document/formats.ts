@@ -1,8 +1,25 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { jwksUrlProblem } from "../../authorization/terms/jwks-url.ts";
+import { parseWhenKey, WHEN_KEYS } from "../../authorization/terms/when-key.ts";
+import { compileIdentityTemplate } from "../../identity/names/identity-template.ts";
+import type { Reading } from "../../identity/names/reading.ts";
+import { parseTrustDomain, segmentProblem } from "../../identity/names/spiffe-id.ts";
+import { compileSpiffeIdMatcher } from "../../identity/names/spiffe-id-matcher.ts";
 import { regexMistake } from "./regex.ts";
 
 export type FormatName =
   | "text"
+  | "filled text"
+  | "trust domain"
+  | "identity template"
+  | "path segment"
+  | "spiffe id pattern"
+  | "certificate name"
+  | "file path"
+  | "jwks url"
+  | "jwt issuer"
+  | "header prefix"
+  | "condition key"
   | "name"
   | "route name"
   | "label"
@@ -113,9 +130,48 @@ function refuseHeaderToChange(value: string): string | undefined {
   return TRANSPORT_HEADERS.has(name) ? "this header belongs to the connection, not to the message" : undefined;
 }
 
+function reasonOf(reading: Reading<unknown>): string | undefined {
+  return reading.ok ? undefined : reading.reason;
+}
+
 /** The kinds of string a document holds, each with the rule it must keep. */
 export const FORMATS: Readonly<Record<FormatName, Format>> = {
   text: { expected: "a string", pattern: /^/ },
+  "filled text": { expected: "a string that is not empty", pattern: /^\P{Cc}{1,4096}$/u },
+  "trust domain": {
+    expected: "the name of a trust domain, without scheme and path",
+    pattern: /^[a-z0-9._-]{1,255}$/,
+    refuse: (value) => reasonOf(parseTrustDomain(value)),
+  },
+  "identity template": {
+    expected: "a template of SPIFFE IDs, such as spiffe://{trustDomain}/ns/{namespace}/sa/{service}",
+    pattern: /^spiffe:\/\//,
+    refuse: (value) => reasonOf(compileIdentityTemplate(value)),
+  },
+  "path segment": {
+    expected: "one segment of a SPIFFE ID's path",
+    pattern: /^[A-Za-z0-9._-]{1,255}$/,
+    refuse: (value) => segmentProblem(value) ?? undefined,
+  },
+  "spiffe id pattern": {
+    expected: "a SPIFFE ID, or spiffe://trust-domain/path/* for all below a path",
+    pattern: /^spiffe:\/\//,
+    refuse: (value) => reasonOf(compileSpiffeIdMatcher(value)),
+  },
+  "certificate name": { expected: "a host name, an address or a URI", pattern: /^[^\s*]{1,2048}$/ },
+  "file path": { expected: "the path of a file", pattern: /^\P{Cc}{1,4096}$/u },
+  "jwks url": {
+    expected: "a URL that begins with https://",
+    pattern: /^https?:\/\/\S+$/,
+    refuse: (value) => jwksUrlProblem(value) ?? undefined,
+  },
+  "jwt issuer": { expected: "the issuer of tokens, as their `iss` has it", pattern: /^\P{Cc}{1,2048}$/u },
+  "header prefix": { expected: "what stands before a token in a header: printable, without a quote", pattern: /^[!#-~][ !#-~]{0,63}$/ },
+  "condition key": {
+    expected: `one of ${WHEN_KEYS.join(", ")}`,
+    pattern: /^[\x20-\x7e]+$/,
+    refuse: (value) => (parseWhenKey(value).ok ? undefined : ""),
+  },
   name: {
     expected: 'a name of at most 200 letters, digits, ".", "_" and "-" that begins and ends with a letter or digit',
     pattern: /^[A-Za-z0-9]([A-Za-z0-9._-]{0,198}[A-Za-z0-9])?$/,

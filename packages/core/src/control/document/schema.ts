@@ -3,6 +3,7 @@ import { policy, policyKeys } from "./schema-inherited.ts";
 import { balancer, breaker, limits, outlier } from "./schema-policy.ts";
 import { layer, namedPolicy, resource } from "./schema-resource.ts";
 import { routes } from "./schema-route.ts";
+import { identities, identityKeys, inbound, tls } from "./schema-security.ts";
 import { failure, use, whenEmpty } from "./schema-traffic.ts";
 
 /** The version of the native document that this package reads. */
@@ -66,29 +67,15 @@ const service: ObjectKind = {
     routes: { doc: "The first one that matches is taken; none given: everything to the service itself.", kind: routes, absent: "none" },
     layers: { doc: "Layers of the application's own, outermost first.", kind: list(layer), absent: "none" },
     policy: namedPolicy,
+    identities,
     tls: {
       doc: "How its endpoints are spoken to.",
-      kind: {
-        kind: "object",
-        name: "TlsDocument",
-        doc: "Encryption towards the endpoints.",
-        keys: { mode: { doc: "`disable`: plain text.", kind: oneOf(["disable"], ["simple", "mutual"]), required: true } },
-      },
-      absent: "disable",
+      kind: tls,
+      absent: "mutual where this process has an identity, disable where it has none",
     },
-    inbound: {
-      doc: "Enforced in the processes that join as this service.",
-      kind: {
-        kind: "object",
-        name: "InboundDocument",
-        doc: "What a process of the service demands of its callers.",
-        keys: { mtls: { doc: "`disable`: plain text.", kind: oneOf(["disable"], ["strict", "permissive"]), default: "disable" } },
-        later: ["jwt", "authorize", "rateLimit", "quota", "shed"],
-      },
-      absent: "its defaults",
-    },
+    inbound: { doc: "Enforced in the processes that join as this service.", kind: inbound, absent: "its defaults" },
   },
-  later: ["identities", "slowStart", "healthCheck", "hedge"],
+  later: ["slowStart", "healthCheck", "hedge"],
 };
 
 /** The native document: the one description that its types, JSON Schema, checks and reference are made from. */
@@ -116,8 +103,8 @@ export const DOCUMENT: ObjectKind = {
             kind: boolean,
             default: false,
           },
+          ...identityKeys,
         },
-        later: ["identityTemplate", "trustDomain"],
       },
       absent: "its defaults",
     },

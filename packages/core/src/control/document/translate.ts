@@ -1,6 +1,6 @@
 import type { BalancerDocument, MeshDocument, ServiceDocument, SubsetDocument } from "../../gen/document.ts";
 import type { Backend } from "../../model/backend.ts";
-import { DEFAULT_CONNECT_TIMEOUT_MS, PLAINTEXT } from "../../model/defaults.ts";
+import { DEFAULT_CONNECT_TIMEOUT_MS } from "../../model/defaults.ts";
 import type { Endpoint, EndpointSet } from "../../model/endpoint-set.ts";
 import type { InboundPolicy } from "../../model/inbound-policy.ts";
 import type { LayerReference } from "../../model/layer-reference.ts";
@@ -12,6 +12,7 @@ import { codePlaces, formatPath, type Path, type Places } from "./places.ts";
 import { breakerConfig, limitsConfig, milliseconds, outlierConfig, retryBudget } from "./translate-policy.ts";
 import { layerReferences, translateResources } from "./translate-resource.ts";
 import { defaultRoute, translateRoute } from "./translate-route.ts";
+import { inboundPolicy, tlsSettings } from "./translate-security.ts";
 import { emptyWaitMs, failureConfig } from "./translate-traffic.ts";
 import { type ServiceParts, TranslationMemory } from "./translation-memory.ts";
 
@@ -54,16 +55,7 @@ function translateService(name: string, service: ServiceDocument, document: Mesh
     virtualHost: virtualHost(name, service, layers, surroundings),
     backends: backendsOf(name, service, surroundings),
     endpointSet: endpointSet(name, service, at("endpoints")),
-    inboundPolicy: {
-      service: name,
-      mtls: service.inbound?.mtls ?? "disable",
-      trustedPeers: [],
-      jwt: [],
-      authorization: null,
-      trustHeaders: document.mesh?.trustHeaders ?? false,
-      layers: layers.filter((layer) => layer.at === "inbound"),
-      origin: at(...(service.inbound ? ["inbound"] : [])),
-    },
+    inboundPolicy: inboundPolicy(name, service, { document, places, layers }),
   };
 }
 
@@ -102,7 +94,7 @@ export function hostClaims(name: string, service: ServiceDocument): readonly str
   return (service.hosts ?? [name]).map((host) => host.toLowerCase());
 }
 
-function backendsOf(name: string, service: ServiceDocument, { inherited, places, at }: Surroundings): readonly Backend[] {
+function backendsOf(name: string, service: ServiceDocument, { document, inherited, places, at }: Surroundings): readonly Backend[] {
   const { policies } = inherited;
   const whole: Backend = {
     name: backendName(name),
@@ -111,7 +103,7 @@ function backendsOf(name: string, service: ServiceDocument, { inherited, places,
     endpointSet: name,
     selector: {},
     protocol: service.protocol ?? "http1",
-    tls: PLAINTEXT,
+    tls: tlsSettings(name, service, document.mesh),
     connectTimeoutMs: milliseconds(policies.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     balancer: balancerOf(policies.balancer),
     limits: limitsConfig(policies.limits),

@@ -54,5 +54,5 @@ function inheritedOf({ defaults = {}, policies = {}, mesh }: MeshDocument, place
   const origins = Object.keys(defaults).map((key) => places.origin(["defaults", key]));
   for (const [name, policy] of Object.entries(policies))
     for (const key of Object.keys(policy)) origins.push(places.origin(["policies", name, key]));
-  return JSON.stringify([defaults, policies, mesh?.trustHeaders, origins]);
+  return JSON.stringify([defaults, policies, { ...mesh, egress: undefined }, origins]);
 }
