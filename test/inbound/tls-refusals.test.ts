@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { createServer as createSecureServer, request as httpsRequest } from "node:https";
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { meshMiddleware } from "@heddle/express-adapter";
 import { type Application, attach, listen, serverFactory } from "@heddle/http";
 import express from "express";
@@ -156,8 +156,7 @@ describe("a server with TLS of its own", () => {
       await once(server, "listening");
       const { port } = server.address() as AddressInfo;
       for (let round = 0; round < 2; round++) expect(await ask(port)).toEqual({ status: 403, code: "mtls_required" });
-      if (mode === "permissive")
-        expect(mesh.problems).toMatchObject([{ message: expect.stringMatching(/give mesh\.attach a plain node:http server/) }]);
+      expect(mesh.problems).toMatchObject([{ message: expect.stringMatching(/give mesh\.attach a plain node:http server/) }]);
       mesh.setMode("disable");
       expect(await ask(port)).toEqual({ status: 200, code: undefined });
     },
@@ -169,6 +168,18 @@ describe("a server with TLS of its own", () => {
     server.listen(0, host);
     await once(server, "listening");
     expect(await ask((server.address() as AddressInfo).port)).toEqual({ status: 403, code: "mtls_required" });
+  });
+
+  test("is not to be had by handing its connections to an attached server either", async () => {
+    const mesh = meshOf("permissive");
+    const server = createServer((_request, response) => response.end("ok"));
+    attach(mesh, server);
+    const outer = createTlsServer({ cert, key }, (socket) => server.emit("connection", socket));
+    outer.listen(0, host);
+    await once(outer, "listening");
+    expect(await ask((outer.address() as AddressInfo).port)).toEqual({ status: 403, code: "mtls_required" });
+    expect(mesh.connections).toMatchObject([{ peer: null, isEncrypted: false }]);
+    await new Promise((closed) => outer.close(closed));
   });
 
   test("proves nothing to a middleware alone: strict refuses it", async () => {

@@ -4,6 +4,7 @@ import type { Peer } from "./inbound-request-context.ts";
 export interface InboundConnection {
   /** null: it proves no identity, as plain text never does. */
   readonly peer: Peer | null;
+  /** By TLS that the mesh made itself: what others encrypted proves nothing to it, and is plain text here. */
   readonly isEncrypted: boolean;
   /** The server name asked for in the handshake. */
   readonly sni: string | null;

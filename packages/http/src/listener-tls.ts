@@ -37,8 +37,7 @@ export class Entrance {
   }
 
   enter(raw: Duplex): void {
-    // TLS that others made is known when its first request comes.
-    if (this.#tls.mode() === "disable" || isEncrypted(raw)) {
+    if (this.#tls.mode() === "disable") {
       this.#admit(raw);
       return;
     }
@@ -136,11 +135,6 @@ export class Entrance {
     this.#tls.refused(reason, from);
     raw.destroy();
   }
-}
-
-/** TLS, whoever made it. */
-export function isEncrypted(socket: Duplex): boolean {
-  return "encrypted" in socket && socket.encrypted === true;
 }
 
 /** Null where the other end just left. */

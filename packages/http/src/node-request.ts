@@ -31,6 +31,7 @@ export function serveRequest(
 ): void {
   const { mesh } = serving;
   const answer = new ApplicationAnswer(response);
+  const barred = serving.guard(message.socket);
   const { request, inbound } = startInbound(mesh, {
     method: message.method ?? "GET",
     scheme: requestScheme(message),
@@ -38,7 +39,7 @@ export function serveRequest(
     headers: message.headers,
     connection: serving.connections.of(message.socket),
     app: (called) => {
-      serving.guard(message.socket);
+      if (barred) throw barred;
       showDerived(message, request, called, routing);
       return answer.start(message, called, application);
     },

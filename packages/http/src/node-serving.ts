@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { InboundRequestContext, Mesh } from "@heddle/core";
+import type { InboundRequestContext, Mesh, MeshError } from "@heddle/core";
 import { NodeConnections } from "./node-connection.ts";
 import { RoutePatterns } from "./node-target.ts";
 
@@ -38,18 +38,20 @@ export interface Cuttable {
   destroy(): unknown;
 }
 
+/** Why the requests of a connection may not have the application, whatever the layers say of them; null: they may. */
+export type Guard = (socket: Duplex) => MeshError | null;
+
 /** One place where requests come in, and what is open there. */
 export class Serving {
   readonly mesh: ServingMesh;
   readonly connections: NodeConnections = new NodeConnections();
   readonly routes: RoutePatterns = new RoutePatterns();
-  /** Asked last before the application: throws a MeshError for a connection whose requests may not have it. */
-  readonly guard: (socket: Duplex) => void;
+  readonly guard: Guard;
   readonly #open = new Set<Cuttable>();
   #idle: (() => void)[] = [];
   #isClosing = false;
 
-  constructor(mesh: ServingMesh, guard: (mesh: ServingMesh, connections: NodeConnections) => (socket: Duplex) => void = () => () => {}) {
+  constructor(mesh: ServingMesh, guard: (mesh: ServingMesh, connections: NodeConnections) => Guard = () => () => null) {
     this.mesh = mesh;
     this.guard = guard(mesh, this.connections);
   }

@@ -14,6 +14,7 @@ import { requestScheme, requestTarget } from "./node-target.ts";
 export function serveUpgrade(serving: Serving, message: IncomingMessage, socket: Duplex, application: () => void): void {
   const { mesh } = serving;
   const answer = new UpgradeAnswer();
+  const barred = serving.guard(socket);
   // Node has let go of this socket and the application has not taken it yet: without a listener a reset would end the process.
   socket.on("error", ignoreReset);
   const { request, inbound } = startInbound(mesh, {
@@ -23,7 +24,7 @@ export function serveUpgrade(serving: Serving, message: IncomingMessage, socket:
     headers: message.headers,
     connection: serving.connections.of(socket),
     app: (called) => {
-      serving.guard(socket);
+      if (barred) throw barred;
       showDerived(message, request, called, "before");
       return handOver(called, socket, answer, application);
     },
