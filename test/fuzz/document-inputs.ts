@@ -9,6 +9,17 @@ const NAMES = ["reviews", "ratings", "v1"];
 
 const SAMPLES: Readonly<Record<FormatName, readonly string[]>> = {
   text: ["a", "", "heddle"],
+  "filled text": ["a", "*", "/api/*", "spiffe://shop.example/web", "GET", "10.0.0.0/8", "443", "__proto__"],
+  "trust domain": ["shop.example", "a"],
+  "identity template": ["spiffe://{trustDomain}/{service}", "spiffe://shop.example/ns/{namespace}/sa/{service}"],
+  "path segment": ["default", "shop"],
+  "spiffe id pattern": ["spiffe://shop.example/web", "spiffe://shop.example/*"],
+  "certificate name": ["api.example", "10.0.0.1", "spiffe://a/b"],
+  "file path": ["/etc/ca.pem", "ca.pem"],
+  "jwks url": ["https://issuer.example/keys", "http://127.0.0.1:1/keys"],
+  "jwt issuer": ["https://issuer.example", "a"],
+  "header prefix": ["Bearer ", "token:"],
+  "condition key": ["source.ip", "request.headers[x-team]", "request.auth.claims[a][b]", "destination.port"],
   name: NAMES,
   "route name": ["first", "second"],
   label: ["version", "v1"],

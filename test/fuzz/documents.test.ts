@@ -61,8 +61,19 @@ function expectNothingLoosened(document: Plain, snapshot: MeshSnapshot): void {
     [...snapshot.inboundPolicies.keys()],
     services.map(([name]) => name),
   );
-  for (const policy of snapshot.inboundPolicies.values())
-    expectSame([policy.trustHeaders, policy.mtls], [at(document, "mesh", "trustHeaders") === true, "disable"]);
+  for (const [name, service] of services) {
+    const policy = snapshot.inboundPolicies.get(name);
+    expectSame(
+      [policy?.trustHeaders, policy?.mtls],
+      [at(document, "mesh", "trustHeaders") === true, at(service, "inbound", "mtls") ?? "automatic"],
+    );
+    expectSame(policy?.trustedPeers, at(service, "inbound", "trustedPeers") ?? []);
+    const authorize = (at(service, "inbound", "authorize") ?? []) as readonly Plain[];
+    expectSame(
+      (policy?.authorization?.policies ?? []).map((each) => [each.name, each.action, each.mode]),
+      authorize.map((each) => [each.name, each.action ?? "allow", each.mode ?? "enforce"]),
+    );
+  }
   for (const [index, [name, service]] of services.entries()) {
     const routes = (at(service, "routes") ?? []) as readonly Plain[];
     const hosts = (at(service, "hosts") ?? [name]) as readonly string[];

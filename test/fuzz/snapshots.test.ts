@@ -66,7 +66,7 @@ function snapshotFrom({ hosts, backends, sets, mtls }: Parts): MeshSnapshot {
 }
 
 /** What the reference says of a snapshot that may be used. */
-function isValid({ hosts, backends, sets, mtls }: Parts): boolean {
+function isValid({ hosts, backends, sets }: Parts): boolean {
   const claims = hosts.flatMap(({ authorities }) => authorities.map((claim) => claim.toLowerCase()));
   // Maps hold the last of a name.
   const known = new Map(backends.map((each) => [each.name, each]));
@@ -82,11 +82,8 @@ function isValid({ hosts, backends, sets, mtls }: Parts): boolean {
   return (
     new Set(claims).size === claims.length &&
     hosts.every(({ routes }) => routes.every(isRouteValid)) &&
-    [...known.values()].every(
-      ({ endpointSet, protocol, tls }) => knownSets.has(endpointSet) && protocol === "http1" && tls.mode === "disable",
-    ) &&
-    [...knownSets.values()].every(({ endpoints }) => endpoints.every((one) => one.weight > 0 && one.priority === 0)) &&
-    mtls === "disable"
+    [...known.values()].every(({ endpointSet, protocol }) => knownSets.has(endpointSet) && protocol !== "grpc") &&
+    [...knownSets.values()].every(({ endpoints }) => endpoints.every((one) => one.weight > 0 && one.priority === 0))
   );
 }
 

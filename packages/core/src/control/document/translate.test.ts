@@ -27,7 +27,7 @@ test("a service with nothing in it is a host with one route to a backend without
     subset: null,
     selector: {},
     protocol: "http1",
-    tls: { mode: "disable", identities: [], subjectAltNames: [], authorities: { kind: "system" }, sni: null },
+    tls: { mode: "automatic", identities: [], subjectAltNames: [], authorities: { kind: "system" }, sni: null },
     connectTimeoutMs: 2_000,
     balancer: { policy: "peak-ewma" },
     limits: DEFAULT_LIMITS,
@@ -38,7 +38,7 @@ test("a service with nothing in it is a host with one route to a backend without
   expect(snapshot.endpointSets.get("Web")?.endpoints).toEqual([]);
   expect(snapshot.inboundPolicies.get("Web")).toEqual({
     service: "Web",
-    mtls: "disable",
+    mtls: "automatic",
     trustHeaders: false,
     trustedPeers: [],
     jwt: [],
