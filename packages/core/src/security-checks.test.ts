@@ -16,8 +16,8 @@ function problemsOf(
 ): readonly string[] {
   const snapshot = snapshotOf({
     backends: [backendOf({ tls: { ...backendOf().tls, ...parts.tls } })],
-    endpointSets: [endpointSetOf({ addresses: parts.addresses ?? ["127.0.0.1:1"] })],
-    inboundPolicies: [inboundPolicyOf(parts.inbound)],
+    endpointSets: [endpointSetOf("reviews", parts.addresses ?? ["127.0.0.1:1"])],
+    inboundPolicies: [{ ...inboundPolicyOf("reviews"), ...parts.inbound }],
   });
   return checkSecurity(snapshot, means, checked).map(({ message }) => message);
 }
@@ -47,7 +47,8 @@ test("an identity with services that nobody is known to be is refused, unless th
 test("a service without endpoints that gets some is looked at again", () => {
   const checked: CheckedParts = new WeakSet();
   const backend = backendOf({ tls: { ...backendOf().tls, mode: "automatic" } });
-  const withAddresses = (addresses: readonly string[]) => snapshotOf({ backends: [backend], endpointSets: [endpointSetOf({ addresses })] });
+  const withAddresses = (addresses: readonly string[]) =>
+    snapshotOf({ backends: [backend], endpointSets: [endpointSetOf("reviews", addresses)] });
   expect(checkSecurity(withAddresses([]), RICH, checked)).toEqual([]);
   expect(checkSecurity(withAddresses(["127.0.0.1:1"]), RICH, checked)).toHaveLength(1);
 });
@@ -90,7 +91,11 @@ test("rules that can never match are refused, whoever made the snapshot", () => 
 
 test("what was found right and is the same object is not looked at again", () => {
   const checked: CheckedParts = new WeakSet();
-  const snapshot = snapshotOf({ backends: [backendOf()], endpointSets: [endpointSetOf()], inboundPolicies: [inboundPolicyOf()] });
+  const snapshot = snapshotOf({
+    backends: [backendOf()],
+    endpointSets: [endpointSetOf("reviews", ["127.0.0.1:1"])],
+    inboundPolicies: [inboundPolicyOf("reviews")],
+  });
   expect(checkSecurity(snapshot, RICH, checked)).toEqual([]);
   for (const backend of snapshot.backends.values()) expect(checked.has(backend)).toBe(true);
   for (const policy of snapshot.inboundPolicies.values()) expect(checked.has(policy)).toBe(true);
