@@ -162,6 +162,20 @@ describe("a server with TLS of its own", () => {
     },
   );
 
+  test("has its upgrades refused as well", async () => {
+    const mesh = meshOf("permissive");
+    const server = createSecureServer({ cert, key });
+    let reached = 0;
+    server.on("upgrade", () => reached++);
+    attach(mesh, server);
+    server.listen(0, host);
+    await once(server, "listening");
+    const client = await secureClient((server.address() as AddressInfo).port, asNobody);
+    client.write(get("/chat", ["upgrade: websocket", "connection: upgrade"]));
+    expect(await client.ended()).toMatch(/^HTTP\/1\.1 403 .*mtls_required/s);
+    expect(reached).toBe(0);
+  });
+
   test("is not wanted of serverFactory either", async () => {
     const mesh = meshOf("permissive");
     const server = serverFactory(mesh)((_request, response) => response.end("ok"), { https: { cert, key } });
