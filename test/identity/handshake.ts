@@ -66,7 +66,7 @@ export function listenPlainly(context: SecureContextOptions, alpn: readonly stri
   const secureContext = createSecureContext(context);
   return listen({
     socketOptions: () => ({ isServer: true, secureContext, ...(alpn && { ALPNProtocols: [...alpn] }) }),
-    verify: () => ({ peer: null }),
+    verify: () => ({ peer: null, isCurrent: () => true }),
   });
 }
 

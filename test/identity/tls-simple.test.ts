@@ -135,7 +135,7 @@ test("the server is asked for by the host's name or the one that is set, never b
     verify(socket) {
       asked.push((socket as { servername?: string | false | null }).servername);
       presented.push(Object.keys(socket.getPeerCertificate()).length);
-      return { peer: null };
+      return { peer: null, isCurrent: () => true };
     },
   });
   listening.push(server);

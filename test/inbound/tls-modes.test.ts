@@ -42,7 +42,7 @@ describe("strict", () => {
     const client = await secureClient(server.port, { ...asWeb(), servername: "reviews.shop" });
     client.write(get("/"));
     await client.until("hello");
-    expect(mesh.connections[0]).toEqual({
+    expect(mesh.connections[0]).toMatchObject({
       peer: {
         spiffeId: WEB,
         trustDomain: "shop.example",

@@ -12,6 +12,8 @@ export interface InboundConnection {
   readonly peerAddress: string | null;
   readonly localAddress: string | null;
   readonly localPort: number | null;
+  /** Whether what the peer proved would still be believed; absent: it proved nothing. */
+  readonly isCurrent?: () => boolean;
 }
 
 /** Of a request that was not made by a listener of ours: nothing is known, so nothing is proved. */

@@ -13,5 +13,14 @@ export interface ServerTls {
   refused(reason: string, from: string): void;
 }
 
-/** `peer: null`: it presented nothing, where that is allowed. */
-export type ServerTlsVerdict = { readonly peer: Peer | null } | { readonly refused: string };
+export type ServerTlsVerdict = AdmittedPeer | { readonly refused: string };
+
+export interface AdmittedPeer {
+  /** null: it presented nothing, where that is allowed. */
+  readonly peer: Peer | null;
+  /**
+   * Whether what it proved would still be believed: its certificate has not expired, and the roots that verified it are not withdrawn. One
+   * that would not is to be closed as soon as no answer is under way; who comes again has to prove itself again.
+   */
+  isCurrent(): boolean;
+}

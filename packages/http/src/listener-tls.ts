@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
-import { type DeadlineEntry, MeshError, type Peer, type ServerTls } from "@heddle/core";
+import { type AdmittedPeer, type DeadlineEntry, MeshError, type ServerTls } from "@heddle/core";
 import { peekFirstByte } from "./first-byte.ts";
 import { peerAddressOf } from "./node-connection.ts";
 import type { Serving } from "./node-serving.ts";
@@ -95,13 +95,13 @@ export class Entrance {
     socket.once("end", left);
     socket.once("secure", () => {
       socket.off("end", left);
-      const peer = this.#verified(arrival, socket);
-      if (peer === undefined) return;
+      const admitted = this.#verified(arrival, socket);
+      if (admitted === null) return;
       socket.off("error", failed);
       this.#release(arrival);
       // Whoever was verified stays who it is: a second handshake could bring another certificate.
       socket.disableRenegotiation();
-      this.#serving.connections.secured(socket, peer);
+      this.#serving.connections.secured(socket, admitted);
       this.#admit(socket);
     });
   }
@@ -118,17 +118,17 @@ export class Entrance {
     }
   }
 
-  /** undefined: it was refused. */
-  #verified(arrival: Arrival, socket: TLSSocket): Peer | null | undefined {
+  /** null: it was refused. */
+  #verified(arrival: Arrival, socket: TLSSocket): AdmittedPeer | null {
     try {
       const verdict = this.#tls.verify(socket);
-      if ("peer" in verdict) return verdict.peer;
+      if ("peer" in verdict) return verdict;
       this.#refuse(arrival, verdict.refused);
     } catch (error) {
       // Thrown out of the event it would end the process. What cannot be decided is refused.
       this.#refuse(arrival, reasonOf(error));
     }
-    return undefined;
+    return null;
   }
 
   #refuse({ raw, from }: Arrival, reason: string): void {

@@ -37,7 +37,7 @@ test.each([
 ])("of a server name given as %j, %j is known", (servername, sni) => {
   const connections = new NodeConnections();
   const socket = socketOf({ encrypted: true, servername }) as TLSSocket;
-  connections.secured(socket, peer);
+  connections.secured(socket, { peer, isCurrent: () => true });
   expect(connections.of(socket)).toMatchObject({ peer, isEncrypted: true, sni });
   expect(connections.of(socket)).toBe(connections.of(socket));
 });

@@ -1,16 +1,16 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import type { InboundConnection, Peer } from "@heddle/core";
+import type { AdmittedPeer, InboundConnection } from "@heddle/core";
 
 /** The connections that requests come by. Each is described once, for as long as its socket lives. */
 export class NodeConnections {
   readonly #known = new WeakMap<Duplex, InboundConnection>();
 
   /** TLS that the mesh itself made, whose peer was verified. */
-  secured(socket: TLSSocket, peer: Peer | null): void {
+  secured(socket: TLSSocket, { peer, isCurrent }: AdmittedPeer): void {
     const sni = typeof socket.servername === "string" && socket.servername !== "" ? socket.servername : null;
-    this.#known.set(socket, { peer, isEncrypted: true, sni, ...addresses(socket) });
+    this.#known.set(socket, { peer, isEncrypted: true, sni, ...addresses(socket), isCurrent });
   }
 
   /** Of any other socket nothing is proved, were it encrypted by others or not: to the mesh it is plain text. */

@@ -1,5 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type HeaderMap, type InboundRequestContext, type MeshRequest, type MeshResponse, PushBody, startInbound } from "@heddle/core";
+import {
+  type HeaderMap,
+  type InboundConnection,
+  type InboundRequestContext,
+  type MeshRequest,
+  type MeshResponse,
+  PushBody,
+  startInbound,
+} from "@heddle/core";
 import { ERROR_HEADER } from "./front-door.ts";
 import { type HeadersInput, headerMap } from "./header-map.ts";
 import { bindListeners } from "./node-context.ts";
@@ -32,12 +40,13 @@ export function serveRequest(
   const { mesh } = serving;
   const answer = new ApplicationAnswer(response);
   const barred = serving.guard(message.socket);
+  const connection = serving.connections.of(message.socket);
   const { request, inbound } = startInbound(mesh, {
     method: message.method ?? "GET",
     scheme: requestScheme(message),
     ...requestTarget(message),
     headers: message.headers,
-    connection: serving.connections.of(message.socket),
+    connection,
     app: (called) => {
       if (barred) throw barred;
       showDerived(message, request, called, routing);
@@ -47,7 +56,7 @@ export function serveRequest(
   });
   markServed(message, mesh, inbound);
   serving.enter(response);
-  watchHead(response, serving, inbound, (headers) => answer.head(request, inbound.route, headers));
+  watchHead(response, { serving, inbound, connection }, (headers) => answer.head(request, inbound.route, headers));
   response.on("close", () => {
     serving.leave(response);
     if (!response.writableFinished) request.cancel.cancel(callerLeft());
@@ -139,14 +148,19 @@ type WrittenHeaders = HeadersInput | readonly unknown[] | null;
 
 function watchHead(
   response: ServerResponse,
-  serving: Serving,
-  inbound: InboundRequestContext,
+  {
+    serving,
+    inbound,
+    connection,
+  }: { readonly serving: Serving; readonly inbound: InboundRequestContext; readonly connection: InboundConnection },
   onHead: (writtenHeaders: WrittenHeaders) => void,
 ): void {
   const writeHead = response.writeHead;
   const watched = (...head: unknown[]): ServerResponse => {
     if (!response.headersSent) {
       if (serving.isDraining) tellDraining(response);
+      // Who proved what is believed no longer has to come again and prove itself.
+      else if (connection.isCurrent?.() === false) response.setHeader("connection", "close");
       tellRetried(response, Number(head[0]), inbound);
     }
     Reflect.apply(writeHead, response, head);

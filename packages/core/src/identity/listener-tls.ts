@@ -1,13 +1,14 @@
 import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors.ts";
 import type { Peer } from "../inbound-request-context.ts";
 import type { Problem } from "../model/problem.ts";
-import type { ServerTls, ServerTlsVerdict } from "../server-tls.ts";
+import type { AdmittedPeer, ServerTls, ServerTlsVerdict } from "../server-tls.ts";
 import { consulServiceOf, kubernetesWorkloadOf } from "./names/workload-path.ts";
 import { presentedChain } from "./presented-chain.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { SecureContexts } from "./secure-contexts.ts";
 import { sessionProblem } from "./server-refused.ts";
-import type { PeerVerifier, Peer as VerifiedPeer } from "./verify-peer.ts";
+import type { PeerVerdict, PeerVerifier, Peer as VerifiedPeer } from "./verify-peer.ts";
 import type { WorkloadIdentity } from "./workload-identity.ts";
 
 export interface ListenerTlsOptions {
@@ -45,7 +46,7 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
       const session = sessionProblem(socket);
       if (session !== null) return { refused: session };
       const presented = presentedChain(socket.getPeerCertificate(true));
-      if (presented.length === 0 && mode() === "permissive") return { peer: null };
+      if (presented.length === 0 && mode() === "permissive") return NOBODY;
       return verdictOn(presented, { identity, verifier, clock });
     },
     refused: (reason, from) => log.add(reason, from),
@@ -55,17 +56,36 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
   };
 }
 
-function verdictOn(
+/** Nothing was proved, so that nothing can be believed no longer. */
+const NOBODY: AdmittedPeer = { peer: null, isCurrent: () => true };
+
+function verdictOn(presented: readonly Uint8Array[], parts: Pick<ListenerTlsOptions, "identity" | "verifier" | "clock">): ServerTlsVerdict {
+  try {
+    const verdict = verify(presented, parts);
+    if (!verdict.ok) return { refused: verdict.reason };
+    return { peer: peerOf(verdict.peer), isCurrent: () => isStillBelieved(presented, parts) };
+  } catch (error) {
+    // The certificate expired during the handshake.
+    if (error instanceof MeshError) return { refused: error.message };
+    throw error;
+  }
+}
+
+/** Remembered while neither roots nor certificates changed, which makes it cheap enough to ask for each answer. */
+function verify(
   presented: readonly Uint8Array[],
   { identity, verifier, clock }: Pick<ListenerTlsOptions, "identity" | "verifier" | "clock">,
-): ServerTlsVerdict {
+): PeerVerdict {
+  const { bundles } = identity.inForce();
+  return verifier.verify({ presented, bundles, nowMs: clock.wallTime(), purpose: "client", expected: null });
+}
+
+function isStillBelieved(presented: readonly Uint8Array[], parts: Pick<ListenerTlsOptions, "identity" | "verifier" | "clock">): boolean {
   try {
-    const { bundles } = identity.inForce();
-    const verdict = verifier.verify({ presented, bundles, nowMs: clock.wallTime(), purpose: "client", expected: null });
-    return verdict.ok ? { peer: peerOf(verdict.peer) } : { refused: verdict.reason };
-  } catch (error) {
-    // Our own certificate expired meanwhile. Whatever else: what cannot be decided is refused.
-    return { refused: error instanceof Error ? error.message : String(error) };
+    return verify(presented, parts).ok;
+  } catch {
+    // Our own certificate expired: nobody can be verified, and nobody who comes again would get in.
+    return true;
   }
 }
 
