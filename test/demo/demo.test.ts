@@ -8,7 +8,7 @@ import { afterEach, describe, expect, test } from "vitest";
 
 const main = fileURLToPath(new URL("../../packages/heddle/dist/cli/main.js", import.meta.url));
 const SERVICES = 11;
-const STEPS = 11;
+const STEPS = 13;
 
 interface Results {
   readonly ok: boolean;

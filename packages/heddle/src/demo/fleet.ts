@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { InspectedEndpoint, Inspection, OutcomeCounts } from "@heddle/core";
 import { addressOf, type Instance } from "./instances.ts";
 import { type Frameworks, scriptOf } from "./scripts.ts";
@@ -33,6 +34,7 @@ export class Fleet {
     const started = new ServiceProcess(instance, {
       script: scriptOf(instance.service, this.#frameworks),
       config: this.#config,
+      folder: dirname(this.#config),
       clock,
       died: (why) => cancel.cancel(new Error(why)),
     });

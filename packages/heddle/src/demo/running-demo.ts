@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MeshDocument } from "./document.ts";
+import { Authority, authorityFolder, createAuthorityFolder, DEV_DIR, DEV_ROOT_LIFETIME_MS } from "@heddle/spiffe";
+import { MeshDocument, TRUST_DOMAIN } from "./document.ts";
 import { Fleet } from "./fleet.ts";
 import { addressOf, INSTANCE_COUNT, type Instance, instancesOn } from "./instances.ts";
 import { Load } from "./load.ts";
@@ -31,6 +32,7 @@ export async function startDemo(frameworks: Frameworks, waiting: Waiting): Promi
     rmSync(folder, { recursive: true, force: true });
   };
   try {
+    initAuthority(folder, waiting.clock.wallTime());
     document.write(document.text({ v1: 90, v2: 10 }));
     await Promise.all(instances.map((instance) => fleet.start(instance)));
     const url = webUrl(instances);
@@ -40,6 +42,13 @@ export async function startDemo(frameworks: Frameworks, waiting: Waiting): Promi
     await stop();
     throw error;
   }
+}
+
+/** As `heddle ca init` does. Every process issues itself a certificate of it. */
+function initAuthority(folder: string, nowMs: number): void {
+  const authority = Authority.create({ trustDomain: TRUST_DOMAIN, nowMs, lifetimeMs: DEV_ROOT_LIFETIME_MS });
+  const created = createAuthorityFolder(authorityFolder(join(folder, DEV_DIR)), authority);
+  if (!created.ok) throw new Error(created.reason);
 }
 
 function webUrl(instances: readonly Instance[]): string {

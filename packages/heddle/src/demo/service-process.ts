@@ -13,6 +13,8 @@ const STOP_LIMIT_MS = 5_000;
 export interface ProcessOptions {
   readonly script: string;
   readonly config: string;
+  /** Where it runs: its development authority is in a folder below. */
+  readonly folder: string;
   readonly clock: Clock;
   /** Called if it ends and nobody here ended it. */
   died(why: string): void;
@@ -32,11 +34,12 @@ export class ServiceProcess {
   #isWanted = true;
   #stderr = "";
 
-  constructor(instance: Instance, { script, config, clock, died }: ProcessOptions) {
+  constructor(instance: Instance, { script, config, folder, clock, died }: ProcessOptions) {
     this.instance = instance;
     this.#clock = clock;
     this.#child = fork(servicePath(script), {
-      env: { ...process.env, HEDDLE_CONFIG: config, ...environmentOf(instance) },
+      cwd: folder,
+      env: { ...process.env, HEDDLE_CONFIG: config, HEDDLE_IDENTITY: "dev", ...environmentOf(instance) },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.pid = this.#child.pid;
@@ -100,6 +103,6 @@ function servicePath(script: string): string {
   return fileURLToPath(new URL(`./services/${script}${extname(import.meta.url)}`, import.meta.url));
 }
 
-function environmentOf({ port, version, failEvery }: Instance): Record<string, string> {
-  return { PORT: String(port), FAIL_EVERY: String(failEvery), ...(version === null ? {} : { VERSION: version }) };
+function environmentOf({ service, port, version, failEvery }: Instance): Record<string, string> {
+  return { SERVICE: service, PORT: String(port), FAIL_EVERY: String(failEvery), ...(version === null ? {} : { VERSION: version }) };
 }

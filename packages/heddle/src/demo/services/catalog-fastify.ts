@@ -2,12 +2,12 @@ import fastify from "fastify";
 import { joinMesh } from "../../index.ts"; // In a project of your own: from "heddle".
 import { tether } from "../tether.ts";
 
-const { HEDDLE_CONFIG = "mesh.yaml", PORT, FAIL_EVERY = "0" } = process.env;
+const { HEDDLE_CONFIG = "mesh.yaml", PORT, FAIL_EVERY = "0", SERVICE = "catalog" } = process.env;
 const failEvery = Number(FAIL_EVERY);
 let asked = 0;
 
 /** On Fastify: what a product is. With FAIL_EVERY=5, every fifth answer is a 503 and a broken connection in turn. */
-const mesh = await joinMesh({ service: "catalog", config: HEDDLE_CONFIG });
+const mesh = await joinMesh({ service: SERVICE, config: HEDDLE_CONFIG });
 const app = fastify();
 await app.register(mesh.fastify());
 

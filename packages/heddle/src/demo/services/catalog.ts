@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, joinMesh } from "../../index.ts"; // In a project of your own: from "heddle".
 import { tether } from "../tether.ts";
 
-const { HEDDLE_CONFIG = "mesh.yaml", PORT, FAIL_EVERY = "0" } = process.env;
+const { HEDDLE_CONFIG = "mesh.yaml", PORT, FAIL_EVERY = "0", SERVICE = "catalog" } = process.env;
 const failEvery = Number(FAIL_EVERY);
 let asked = 0;
 
 /** What catalog-fastify.ts is, on node:http, for where Fastify is not installed. */
-const mesh = await joinMesh({ service: "catalog", config: HEDDLE_CONFIG });
+const mesh = await joinMesh({ service: SERVICE, config: HEDDLE_CONFIG });
 
 function catalog(request: IncomingMessage, response: ServerResponse): void {
   asked++;

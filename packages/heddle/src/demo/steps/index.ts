@@ -8,10 +8,12 @@ import { flakyEndpoint } from "./flaky-endpoint.ts";
 import { headerRoute } from "./header-route.ts";
 import { killedProcess } from "./killed-process.ts";
 import { mirror } from "./mirror.ts";
+import { replacedRoot } from "./replaced-root.ts";
 import { rollingRestart } from "./rolling-restart.ts";
+import { stranger } from "./stranger.ts";
 import { webSocket } from "./web-socket.ts";
 
-/** What the demo shows, in order. `brokenEdit` starts from what `edit` left. */
+/** What the demo shows, in order. What comes after `edit` starts from what it left. */
 export const STEPS: readonly Step[] = [
   canary,
   headerRoute,
@@ -24,4 +26,6 @@ export const STEPS: readonly Step[] = [
   rollingRestart,
   edit,
   brokenEdit,
+  stranger,
+  replacedRoot,
 ];
