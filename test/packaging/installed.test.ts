@@ -3,7 +3,14 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Installation, install, readPackage, root } from "./installation.ts";
 
-const UMBRELLA = ["packages/heddle", "packages/core", "packages/http", "packages/express-adapter", "packages/fastify-adapter"];
+const UMBRELLA = [
+  "packages/heddle",
+  "packages/core",
+  "packages/http",
+  "packages/express-adapter",
+  "packages/fastify-adapter",
+  "packages/spiffe",
+];
 const EXPORTS = "console.log(JSON.stringify(Object.keys(heddle).filter((key) => key !== 'module.exports').sort()));";
 
 let project: Installation;

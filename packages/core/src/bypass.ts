@@ -6,22 +6,23 @@ import type { Resource } from "./model/resource.ts";
 import type { Route } from "./model/route.ts";
 import type { MeshSnapshot } from "./model/snapshot.ts";
 import type { VirtualHost } from "./model/virtual-host.ts";
+import { tlsModeOf } from "./tls-mode.ts";
 
 /**
  * What is left of a configuration without policies: each service's first endpoint. One without endpoints is claimed by nobody, so that
  * its name is looked up as any host's. What demands TLS stays as it is: a bypass never lowers security. Inbound policies stay too.
  */
-export function bypassed(snapshot: MeshSnapshot): MeshSnapshot {
+export function bypassed(snapshot: MeshSnapshot, hasIdentity: boolean): MeshSnapshot {
   const virtualHosts = snapshot.virtualHosts.flatMap((virtualHost) => {
     const backend = ownBackend(virtualHost, snapshot);
-    if (backend === null || backend.tls.mode !== "disable") return backend === null ? [] : [virtualHost];
+    if (backend === null || tlsModeOf(backend.tls, hasIdentity) !== "disable") return backend === null ? [] : [virtualHost];
     const endpoints = snapshot.endpointSets.get(backend.endpointSet)?.endpoints ?? [];
     return endpoints.length === 0 ? [] : [straightTo(backend, virtualHost)];
   });
   return {
     ...snapshot,
     virtualHosts,
-    backends: mapValues(snapshot.backends, withoutPolicy),
+    backends: mapValues(snapshot.backends, (backend) => withoutPolicy(backend, hasIdentity)),
     endpointSets: mapValues(snapshot.endpointSets, (set): EndpointSet => ({ ...set, endpoints: set.endpoints.slice(0, 1) })),
     resources: mapValues(snapshot.resources, (resource): Resource => ({ ...resource, ...NO_POLICY })),
   };
@@ -63,8 +64,8 @@ const NO_POLICY: Pick<Resource, "timeoutMs" | "retry" | "breaker" | "limits" | "
   policyFrom: {},
 };
 
-function withoutPolicy(backend: Backend): Backend {
-  if (backend.tls.mode !== "disable") return backend;
+function withoutPolicy(backend: Backend, hasIdentity: boolean): Backend {
+  if (tlsModeOf(backend.tls, hasIdentity) !== "disable") return backend;
   return { ...backend, selector: {}, limits: UNLIMITED, breaker: null, outlier: null, emptyWaitMs: 0, namedPolicy: null, policyFrom: {} };
 }
 

@@ -313,7 +313,8 @@ class RunningMesh implements Mesh {
   }
 
   #applied(): void {
-    const snapshot = this.#options.bypass === true ? bypassed(this.#store.current) : this.#store.current;
+    const snapshot =
+      this.#options.bypass === true ? bypassed(this.#store.current, this.#options.identity !== undefined) : this.#store.current;
     this.#extensions.keepLayers(layersOf(snapshot));
     for (const part of [this.#dataPlane, this.#resources]) part.update(snapshot);
     this.#security.applied();

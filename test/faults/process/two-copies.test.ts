@@ -12,6 +12,7 @@ const PACKAGES = {
   http: "@heddle/http",
   "express-adapter": "@heddle/express-adapter",
   "fastify-adapter": "@heddle/fastify-adapter",
+  spiffe: "@heddle/spiffe",
   heddle: "heddle",
 };
 

@@ -37,6 +37,13 @@ export class MeshDocument {
   }
 }
 
+function endpointLines(instances: readonly Instance[], service: string): string {
+  return instances
+    .filter((instance) => instance.service === service)
+    .map(({ port, version }) => `      - { address: "127.0.0.1:${port}"${version === null ? "" : `, labels: { version: ${version} }`} }`)
+    .join("\n");
+}
+
 /** Lets these services in, and nobody else. */
 function callers(...names: readonly string[]): string {
   const principals = names.map((name) => `"spiffe://${TRUST_DOMAIN}/${name}"`).join(", ");
@@ -46,11 +53,7 @@ function callers(...names: readonly string[]): string {
 }
 
 function documentText(instances: readonly Instance[], { v1, v2, guests = [] }: Contents): string {
-  const endpoints = (service: string): string =>
-    instances
-      .filter((instance) => instance.service === service)
-      .map(({ port, version }) => `      - { address: "127.0.0.1:${port}"${version === null ? "" : `, labels: { version: ${version} }`} }`)
-      .join("\n");
+  const endpoints = (service: string): string => endpointLines(instances, service);
   return `# yaml-language-server: $schema=${SCHEMA}
 apiVersion: heddle/v1
 mesh:
