@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -32,7 +32,9 @@ export class Envoy {
   static async start(command: string, bootstrap: object): Promise<Envoy> {
     const folder = mkdtempSync(join(tmpdir(), "heddle-bench-"));
     const adminFile = join(folder, "admin");
-    const child = spawn(command, argumentsFor(bootstrap, adminFile), { stdio: ["ignore", "ignore", "pipe"], detached: true });
+    const bootstrapFile = join(folder, "bootstrap.json");
+    writeFileSync(bootstrapFile, JSON.stringify(bootstrap));
+    const child = spawn(command, argumentsFor(bootstrapFile, adminFile), { stdio: ["ignore", "ignore", "pipe"], detached: true });
     running.add(child);
     let said = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -76,9 +78,10 @@ export function killEnvoys(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-function argumentsFor(bootstrap: object, adminFile: string): readonly string[] {
+/** From a file: Linux takes no argument of more than 128 KiB. */
+function argumentsFor(bootstrapFile: string, adminFile: string): readonly string[] {
   const fixed = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"];
-  return ["--config-yaml", JSON.stringify(bootstrap), "--admin-address-path", adminFile, ...fixed];
+  return ["--config-path", bootstrapFile, "--admin-address-path", adminFile, ...fixed];
 }
 
 /** `host:port` of the listeners, or null while one of them has none yet. */
