@@ -64,7 +64,8 @@ function changeHeaders(message: IncomingMessage, from: HeaderMap, to: HeaderMap)
   const headers: Record<string, string | string[]> = {};
   for (const [key, value] of Object.entries(to)) {
     if (value === undefined) continue;
-    headers[key] = value;
+    // Left as it came: one text of several fields is what Node shows.
+    headers[key] = value === from[key] ? (message.headers[key] ?? value) : value;
     if (value !== from[key]) for (const each of [value].flat()) raw.push(key, each);
   }
   message.headers = headers;

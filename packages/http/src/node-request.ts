@@ -17,6 +17,7 @@ import { writeResponse } from "./node-response.ts";
 import { tellRetried } from "./node-retried.ts";
 import { markServed, type Serving, type ServingMesh } from "./node-serving.ts";
 import { requestScheme, requestTarget } from "./node-target.ts";
+import { receivedHeaders } from "./received-headers.ts";
 
 export interface ServeOptions {
   /** Called before an answer is written in place of an application that was not called. */
@@ -45,7 +46,7 @@ export function serveRequest(
     method: message.method ?? "GET",
     scheme: requestScheme(message),
     ...requestTarget(message),
-    headers: message.headers,
+    headers: receivedHeaders(message),
     connection,
     app: (called) => {
       if (barred) throw barred;

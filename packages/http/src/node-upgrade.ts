@@ -6,6 +6,7 @@ import { nodeHttp } from "./node-http.ts";
 import { callerLeft, reportFailure } from "./node-request.ts";
 import { markServed, type Serving } from "./node-serving.ts";
 import { requestScheme, requestTarget } from "./node-target.ts";
+import { receivedHeaders } from "./received-headers.ts";
 
 /**
  * Runs the inbound stack before `application` gets the socket of an upgrade or CONNECT. The exchange lasts until that socket closes;
@@ -21,7 +22,7 @@ export function serveUpgrade(serving: Serving, message: IncomingMessage, socket:
     method: message.method ?? "GET",
     scheme: requestScheme(message),
     ...requestTarget(message),
-    headers: message.headers,
+    headers: receivedHeaders(message),
     connection: serving.connections.of(socket),
     app: (called) => {
       if (barred) throw barred;
