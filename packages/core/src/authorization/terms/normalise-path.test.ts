@@ -57,6 +57,7 @@ describe("as Envoy's own tests of path normalisation say", () => {
     ["/a/b/%2E%2E/c", "/a/c"],
     ["/a/b/%2e%2e/c", "/a/c"],
     ["/A/B/C", "/A/B/C"],
+    ["/a|b", "/a%7Cb"],
   ])("base: %s is %s", (path, normal) => {
     expect(pathOf(path, "base")).toBe(normal);
   });

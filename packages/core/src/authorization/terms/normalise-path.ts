@@ -12,8 +12,8 @@ const DOT = 46;
 
 /** By character: what RFC 3986 calls unreserved, which means the same escaped and not. */
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
-/** What the URL standard escapes in a path: written raw or escaped it is the same to who parses it. */
-const ESCAPED = /["<>^`{}\u0080-\u00ff]/;
+/** What the URL standard escapes in a path, and `|`, which Envoy does too: written raw or escaped it is the same to who parses it. */
+const ESCAPED = /["<>^`{|}\u0080-\u00ff]/;
 
 /** Per ASCII character: 1: may make the path another; 0: never does by itself. */
 const SUSPICIOUS = Uint8Array.from({ length: 128 }, (_, code) => {
