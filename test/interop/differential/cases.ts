@@ -40,7 +40,7 @@ export interface SentToken {
 }
 
 /** `loose-audience`: that of a rule as a URL, which Envoy takes for the same. */
-export type TokenForm = "plain" | "duplicate-key" | "other-type" | "loose-audience" | "number-claim";
+export type TokenForm = "plain" | "other-type" | "loose-audience" | "number-claim";
 
 /** What becomes of a token under the rule of its issuer; `none`: there is none where one is looked for. */
 export type TokenKind = "none" | "valid" | "invalid";

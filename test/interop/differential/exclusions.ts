@@ -28,7 +28,7 @@ export type ExclusionName = (typeof EXCLUSION_NAMES)[number];
 const PEER_KINDS: readonly string[] = ["principal", "trust-domain", "namespace", "service-account"];
 const TOKEN_KINDS: readonly string[] = ["request-principal", "audience", "presenter", "claim"];
 
-const STRICT_FORMS: readonly TokenForm[] = ["duplicate-key", "other-type", "loose-audience"];
+const STRICT_FORMS: readonly TokenForm[] = ["other-type", "loose-audience"];
 
 export const EXCLUSIONS: readonly Exclusion[] = [
   {
@@ -77,7 +77,7 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   {
     name: "strict token",
     isStricter: true,
-    why: "no token is taken with a key twice, with a type that issuers sign for other ends (RFC 8725 3.11), or for an audience that is only nearly the rule's (RFC 7519 4.1.3); Envoy takes all three",
+    why: "no token is taken with a type that issuers sign for other ends (RFC 8725 3.11), or for an audience that is only nearly the rule's (RFC 7519 4.1.3); Envoy takes both",
     applies: ({ request }) => request.token.forms.some((form) => STRICT_FORMS.includes(form)),
   },
   {
@@ -89,8 +89,8 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   {
     name: "character in a template",
     isStricter: false,
-    why: "{*} and {**} stand for any character but the slash that ends an element; Envoy's stand for those that RFC 3986 lets paths have, but for *",
-    applies: (compared) => asksTemplate(compared) && /[^A-Za-z0-9\-._~%!$&'()+,;:@=/]/.test(pathname(compared.request.path)),
+    why: "{*} and {**} stand for any character but the slash that ends an element; Envoy's stand for those that RFC 3986 lets paths have",
+    applies: (compared) => asksTemplate(compared) && /[^A-Za-z0-9\-._~%!$&'()*+,;:@=/]/.test(pathname(compared.request.path)),
   },
 ];
 

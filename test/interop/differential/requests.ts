@@ -131,7 +131,6 @@ function forwardedFor(draws: Draws): [string, string][] {
 
 const FORMS: readonly (readonly [number, TokenForm])[] = [
   [40, "plain"],
-  [1, "duplicate-key"],
   [1, "other-type"],
   [1, "loose-audience"],
   [4, "number-claim"],

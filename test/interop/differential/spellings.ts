@@ -22,7 +22,7 @@ const CHANGES: readonly (readonly [number, Change])[] = [
   [2, escapeOne],
   [2, (draws, path) => path + draws.one(["/", "/.", "/..", "x", "%20", "%252F"])],
   [0.4, (draws, path) => path + draws.one(["%zz", "%", "%00", "%4"])],
-  [1, (draws, path) => path + draws.one(["%3A", "%c3%A9", "%C3%A9", ";v=1", "~", "%7E", "%21", "*", "|", "'", "@:"])],
+  [1, (draws, path) => path + draws.one(["%3A", "%c3%A9", "%C3%A9", ";v=1", "~", "%7E", "%21", "*", "[", "|", "'", "@:"])],
 ];
 
 function atSlash(draws: Draws, path: string, between: string): string {

@@ -110,16 +110,15 @@ function made(draws: Draws, issuer: Issuer, claims: Record<string, unknown>, for
   const key = draws.one(issuer.keys);
   const header = { ...(draws.chance(0.2) && { kid: undefined }), ...(form === "other-type" && { typ: "secevent+jwt" }) };
   const all = { ...claims, ...(form === "loose-audience" && { aud: "https://reviews/" }), ...(form === "number-claim" && { groups: 7 }) };
-  const written = form === "duplicate-key" ? `${JSON.stringify(all).slice(0, -1)},"note":"a","note":"b"}` : JSON.stringify(all);
   const { aud } = all as { aud?: string | readonly string[] };
   const audiences = aud === undefined ? [] : typeof aud === "string" ? [aud] : aud;
-  return { text: signed(key, header, written), kind: "valid", issuer: issuer.iss, audiences, claims: all, form };
+  return { text: signed(key, header, JSON.stringify(all)), kind: "valid", issuer: issuer.iss, audiences, claims: all, form };
 }
 
 /** One that no rule takes. */
 export function invalidToken(draws: Draws, issuer: Issuer): Token {
   const valid = validToken(draws, issuer);
-  const flaw = draws.one(["garbage", "cut", "tampered", "none", "hmac", "stranger", ...Object.keys(FLAWS)]);
+  const flaw = draws.one(["garbage", "cut", "tampered", "none", "hmac", "stranger", "twice", ...Object.keys(FLAWS)]);
   return { ...valid, kind: "invalid", form: "plain", text: flawed(draws, issuer, valid, flaw) };
 }
 
@@ -136,6 +135,8 @@ function flawed(draws: Draws, issuer: Issuer, { text, claims }: Token, flaw: str
       return `${base64url({ alg: "none", typ: "JWT" })}.${body}.`;
     case "hmac":
       return `${base64url({ alg: "HS256", typ: "JWT", kid: issuer.keys[0]?.kid })}.${body}.${base64url("a signature")}`;
+    case "twice":
+      return signed(draws.one(issuer.keys), {}, `${JSON.stringify(claims).slice(0, -1)},"note":"a","note":"b"}`);
     case "stranger":
       return signed(draws.one(STRANGER.keys), {}, JSON.stringify(claims));
     default: {
