@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { processCpuMicros } from "./process-cpu.ts";
 
 /** Every process this run has started and that has not ended yet. */
 const running = new Set<Child<never, { readonly kind: string }>>();
@@ -41,6 +42,11 @@ export class Child<Order, Answer extends { readonly kind: string }> {
   ): Promise<{ readonly child: Child<Order, Answer>; readonly first: Answer }> {
     const child = new Child<Order, Answer>(name, script, args);
     return { child, first: await child.#next(patienceMs) };
+  }
+
+  /** User and system time of its process so far. */
+  cpuMicros(): number {
+    return this.#process.pid === undefined ? 0 : processCpuMicros(this.#process.pid);
   }
 
   /** Sends an order and waits for its answer. Rejects if the child fails, ends, or says nothing for `patienceMs`. */

@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
+import type { BenchAuthority } from "./credentials.ts";
 import { EnvoyPair } from "./envoy-pair.ts";
 import type { Fact, ServerCounts, Setup, SlotOrder, SlotResult, VariantAnswer, VariantOrder } from "./protocol.ts";
-import type { Servers } from "./servers.ts";
+import { Servers } from "./servers.ts";
 import type { ComparedVariant } from "./suites.ts";
 
 const OPEN_MS = 20_000;
@@ -15,12 +16,16 @@ export interface Surroundings {
   readonly servers: Servers | null;
   /** The Envoy that variants with sidecars start; null where none was asked for, or none was found. */
   readonly envoy: string | null;
+  /** Of a comparison with mutual TLS; null of the others. */
+  readonly authority: BenchAuthority | null;
 }
 
 /** A slot with all that it cost. */
 export interface MeasuredSlot extends SlotResult {
   /** CPU time of the sidecars that its requests passed; 0 where there are none. */
   readonly sidecarCpuMicros: number;
+  /** CPU time of the servers, where it is counted; 0 elsewhere. */
+  readonly serverCpuMicros: number;
 }
 
 /** What is known of a variant after its last slot. */
@@ -38,40 +43,56 @@ export class Contestant {
   readonly #path: string;
   readonly #servers: Servers | null;
   readonly #sidecars: EnvoyPair | null;
+  /** Those that are its own end with it. */
+  readonly #ownServers: Servers | null;
+  readonly #countsServers: boolean;
 
   private constructor(
     name: string,
     child: Child<VariantOrder, VariantAnswer>,
     path: string,
-    servers: Servers | null,
-    sidecars: EnvoyPair | null,
+    { servers, ownServers, sidecars, countsServers }: Behind,
   ) {
     this.name = name;
     this.#child = child;
     this.#path = path;
     this.#servers = servers;
+    this.#ownServers = ownServers;
     this.#sidecars = sidecars;
+    this.#countsServers = countsServers;
   }
 
-  static async open({ name, module, hasSidecars }: ComparedVariant, path: string, around: Surroundings): Promise<Contestant> {
-    const { servers } = around;
+  static async open(variant: ComparedVariant, path: string, around: Surroundings): Promise<Contestant> {
+    const { name, module, hasSidecars, isServedByMesh } = variant;
+    const { authority } = around;
+    const ownServers = isServedByMesh && authority ? await Servers.start(authority.folder) : null;
+    const servers = ownServers ?? around.servers;
     const sidecars = hasSidecars ? await startSidecars(name, around) : null;
     try {
-      const setup: Setup = { addresses: sidecars ? [sidecars.address] : (servers?.addresses ?? []), path };
+      const addresses = sidecars ? [sidecars.address] : (servers?.addresses ?? []);
+      const setup: Setup = { addresses, path, authority: authority?.folder ?? null };
       const file = fileURLToPath(new URL(`./variants/${module}.ts`, import.meta.url));
       const { child } = await Child.start<VariantOrder, VariantAnswer>(name, "./worker.ts", [file, JSON.stringify(setup)], OPEN_MS);
-      return new Contestant(name, child, path, servers, sidecars);
+      return new Contestant(name, child, path, { servers, ownServers, sidecars, countsServers: authority !== null });
     } catch (error) {
-      await sidecars?.close();
+      await Promise.all([sidecars?.close(), ownServers?.close()]);
       throw error;
     }
   }
 
   async slot(slot: SlotOrder): Promise<MeasuredSlot> {
-    const before = this.#sidecars?.cpuMicros() ?? 0;
+    const before = { sidecars: this.#sidecars?.cpuMicros() ?? 0, servers: this.#serverCpuMicros() };
     const answer = await this.#child.ask({ kind: "slot", slot }, slot.durationMs + PATIENCE_MS);
     if (answer.kind !== "slot") throw new Error(`${this.name} answered a slot with ${answer.kind}`);
-    return { ...answer.result, sidecarCpuMicros: (this.#sidecars?.cpuMicros() ?? 0) - before };
+    return {
+      ...answer.result,
+      sidecarCpuMicros: (this.#sidecars?.cpuMicros() ?? 0) - before.sidecars,
+      serverCpuMicros: this.#serverCpuMicros() - before.servers,
+    };
+  }
+
+  #serverCpuMicros(): number {
+    return this.#countsServers ? (this.#servers?.cpuMicros() ?? 0) : 0;
   }
 
   async check(): Promise<Checked> {
@@ -87,13 +108,22 @@ export class Contestant {
 
   async close(): Promise<void> {
     await this.#child.stop({ kind: "close" });
-    await this.#sidecars?.close();
+    await Promise.all([this.#sidecars?.close(), this.#ownServers?.close()]);
   }
 }
 
-function startSidecars(name: string, { servers, envoy }: Surroundings): Promise<EnvoyPair> {
+/** What is behind a variant. */
+interface Behind {
+  /** null in the stub suite. */
+  readonly servers: Servers | null;
+  readonly ownServers: Servers | null;
+  readonly sidecars: EnvoyPair | null;
+  readonly countsServers: boolean;
+}
+
+function startSidecars(name: string, { servers, envoy, authority }: Surroundings): Promise<EnvoyPair> {
   if (!servers || envoy === null) throw new Error(`${name} needs servers and an Envoy`);
-  return EnvoyPair.start(envoy, servers.addresses);
+  return EnvoyPair.start(envoy, servers.addresses, authority);
 }
 
 function arrivals(requests: number, counts: ServerCounts): Fact {

@@ -7,11 +7,39 @@ export const ROUTE = "default";
 /** Until the last byte, over all tries. Far above what an answer takes, so that it acts only where a probe makes it. */
 export const TOTAL_MS = 2_000;
 
+export const TRUST_DOMAIN = "bench.test";
+/** Who calls the service. */
+export const CALLER = "web";
+
+export function idOf(service: string): string {
+  return `spiffe://${TRUST_DOMAIN}/${service}`;
+}
+
+/** A path that no rule allows. */
+export const FORBIDDEN = "/forbidden";
+
+/** The same with mutual TLS, and a few rules of which the second lets the caller in. */
+export function mutualDocument(addresses: readonly string[]): object {
+  const { services, ...rest } = meshDocument(addresses);
+  const inbound = {
+    authorize: [
+      { name: "closed", action: "deny", to: [{ paths: ["/admin/*"] }] },
+      { name: "reads", from: [{ principals: [idOf(CALLER)] }], to: [{ methods: ["GET"], paths: ["/bench/*", "/probe/*"] }] },
+      { name: "writes", from: [{ principals: [idOf("writer")] }], to: [{ methods: ["POST"], paths: ["/bench/*"] }] },
+    ],
+  };
+  const mesh = { trustDomain: TRUST_DOMAIN, identityTemplate: "spiffe://{trustDomain}/{service}" };
+  return { ...rest, mesh, services: { [CALLER]: {}, [SERVICE]: { ...services[SERVICE], inbound } } };
+}
+
 /**
  * The policy set "default" of architecture.md: route match, total deadline, `retry: {}`; peak-EWMA, outlier detection and metrics are
  * in force without being named.
  */
-export function meshDocument(addresses: readonly string[]): object {
+export function meshDocument(addresses: readonly string[]): {
+  readonly apiVersion: string;
+  readonly services: { readonly [SERVICE]: object };
+} {
   return {
     apiVersion: "heddle/v1",
     services: {

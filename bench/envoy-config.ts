@@ -1,4 +1,5 @@
-import { ROUTE, SERVICE, TOTAL_MS } from "./document.ts";
+import type { Credentials } from "./credentials.ts";
+import { CALLER, idOf, ROUTE, SERVICE, TOTAL_MS } from "./document.ts";
 
 /** A part of Envoy's bootstrap, as JSON of its protobuf messages. */
 type Json = { readonly [key: string]: unknown };
@@ -9,18 +10,19 @@ const EXTENSIONS = "type.googleapis.com/envoy.extensions";
 const ANY_PORT = { socket_address: { address: "127.0.0.1", port_value: 0 } };
 
 /** What stands beside the servers: a listener for each, which hands on what comes to it and does nothing else, as an Istio sidecar would. */
-export function ingressBootstrap(servers: readonly string[]): Json {
+export function ingressBootstrap(servers: readonly string[], credentials: Credentials | null = null): Json {
   return bootstrap(
     servers.map((_, index) =>
-      listener(`ingress-${index}`, [{ match: { prefix: "/" }, route: { cluster: `server-${index}`, timeout: "0s" } }]),
+      listener(`ingress-${index}`, [{ match: { prefix: "/" }, route: { cluster: `server-${index}`, timeout: "0s" } }], credentials),
     ),
     servers.map((address, index) => cluster(`server-${index}`, [address], {})),
   );
 }
 
 /** What stands beside the client: the policies of `meshDocument`, in Envoy's words. */
-export function egressBootstrap(ingresses: readonly string[]): Json {
-  return bootstrap([listener("egress", ROUTES)], [cluster(SERVICE, ingresses, POLICIES)]);
+export function egressBootstrap(ingresses: readonly string[], credentials: Credentials | null = null): Json {
+  const policies = credentials === null ? POLICIES : { ...POLICIES, transport_socket: upstreamTls(credentials) };
+  return bootstrap([listener("egress", ROUTES)], [cluster(SERVICE, ingresses, policies)]);
 }
 
 const ROUTES: readonly Json[] = [
@@ -68,19 +70,77 @@ function bootstrap(listeners: readonly Json[], clusters: readonly Json[]): Json 
   return { admin: { address: ANY_PORT }, static_resources: { listeners, clusters } };
 }
 
-/** Accepts plaintext HTTP/1. */
-function listener(name: string, routes: readonly Json[]): Json {
+/** A certificate to show, and the one ID that the other end may have. */
+function commonTls({ certificate, key, roots }: Credentials, expected: string): Json {
+  return {
+    tls_certificates: [{ certificate_chain: { inline_string: certificate }, private_key: { inline_string: key } }],
+    validation_context: {
+      trusted_ca: { inline_string: roots },
+      match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: expected } }],
+    },
+    alpn_protocols: ["http/1.1"],
+  };
+}
+
+function upstreamTls(credentials: Credentials): Json {
+  const context = {
+    "@type": `${EXTENSIONS}.transport_sockets.tls.v3.UpstreamTlsContext`,
+    common_tls_context: commonTls(credentials, idOf(SERVICE)),
+  };
+  return { name: "envoy.transport_sockets.tls", typed_config: context };
+}
+
+function downstreamTls(credentials: Credentials): Json {
+  const context = {
+    "@type": `${EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext`,
+    require_client_certificate: true,
+    common_tls_context: commonTls(credentials, idOf(CALLER)),
+  };
+  return { name: "envoy.transport_sockets.tls", typed_config: context };
+}
+
+/** The rules of `mutualDocument`: of a deny filter and an allow filter, as Istio makes them. */
+function rbacFilters(): readonly Json[] {
+  const path = (prefix: string): Json => ({ url_path: { path: { prefix } } });
+  const method = (exact: string): Json => ({ header: { name: ":method", string_match: { exact } } });
+  const caller = (service: string): Json => ({ authenticated: { principal_name: { exact: idOf(service) } } });
+  const all = (...rules: readonly Json[]): Json => ({ and_rules: { rules } });
+  const any = (...rules: readonly Json[]): Json => ({ or_rules: { rules } });
+  const allow = {
+    reads: { permissions: [all(method("GET"), any(path("/bench/"), path("/probe/")))], principals: [caller(CALLER)] },
+    writes: { permissions: [all(method("POST"), path("/bench/"))], principals: [caller("writer")] },
+  };
+  const deny = { closed: { permissions: [path("/admin/")], principals: [{ any: true }] } };
+  return [
+    ["DENY", deny],
+    ["ALLOW", allow],
+  ].map(([action, policies]) => ({
+    name: "envoy.filters.http.rbac",
+    typed_config: { "@type": `${EXTENSIONS}.filters.http.rbac.v3.RBAC`, rules: { action, policies } },
+  }));
+}
+
+/** Accepts HTTP/1: in plaintext, or by mutual TLS, and then authorizes. */
+function listener(name: string, routes: readonly Json[], credentials: Credentials | null = null): Json {
   const manager = {
     "@type": `${EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: name,
     codec_type: "HTTP1",
     route_config: { name, virtual_hosts: [{ name, domains: ["*"], routes }] },
-    http_filters: [{ name: "envoy.filters.http.router", typed_config: { "@type": `${EXTENSIONS}.filters.http.router.v3.Router` } }],
+    http_filters: [
+      ...(credentials === null ? [] : rbacFilters()),
+      { name: "envoy.filters.http.router", typed_config: { "@type": `${EXTENSIONS}.filters.http.router.v3.Router` } },
+    ],
   };
   return {
     name,
     address: ANY_PORT,
-    filter_chains: [{ filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }] }],
+    filter_chains: [
+      {
+        filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }],
+        ...(credentials === null ? {} : { transport_socket: downstreamTls(credentials) }),
+      },
+    ],
   };
 }
 

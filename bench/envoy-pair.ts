@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { request } from "undici";
-import { SERVICE, TOTAL_MS } from "./document.ts";
+import type { BenchAuthority } from "./credentials.ts";
+import { CALLER, FORBIDDEN, SERVICE, TOTAL_MS } from "./document.ts";
 import { Envoy } from "./envoy.ts";
 import { egressBootstrap, ingressBootstrap } from "./envoy-config.ts";
 import type { Fact } from "./protocol.ts";
@@ -10,22 +11,27 @@ const FLAKY_PROBES = 100;
 const BROKEN_PROBES = 40;
 
 /**
- * Two sidecars, plaintext: one beside the client, which has the mesh's policies and balances over three listeners of the other, which
+ * Two sidecars, with plaintext or mutual TLS between them: one beside the client, which has the mesh's policies and balances over three listeners of the other, which
  * stands beside the servers.
  */
 export class EnvoyPair {
   readonly #egress: Envoy;
   readonly #ingress: Envoy;
 
-  private constructor(egress: Envoy, ingress: Envoy) {
+  readonly #isMutual: boolean;
+
+  private constructor(egress: Envoy, ingress: Envoy, isMutual: boolean) {
     this.#egress = egress;
     this.#ingress = ingress;
+    this.#isMutual = isMutual;
   }
 
-  static async start(command: string, servers: readonly string[]): Promise<EnvoyPair> {
-    const ingress = await Envoy.start(command, ingressBootstrap(servers));
+  /** `authority`: between the two there is mutual TLS, with certificates of it. */
+  static async start(command: string, servers: readonly string[], authority: BenchAuthority | null): Promise<EnvoyPair> {
+    const ingress = await Envoy.start(command, ingressBootstrap(servers, authority?.issue(SERVICE) ?? null));
     try {
-      return new EnvoyPair(await Envoy.start(command, egressBootstrap(ingress.listeners)), ingress);
+      const egress = await Envoy.start(command, egressBootstrap(ingress.listeners, authority?.issue(CALLER) ?? null));
+      return new EnvoyPair(egress, ingress, authority !== null);
     } catch (error) {
       await ingress.stop();
       throw error;
@@ -44,7 +50,9 @@ export class EnvoyPair {
 
   /** Checks from the Envoys' own counters that each policy acted. Sends probes once the client's requests are accounted for. */
   async facts(requests: number): Promise<readonly Fact[]> {
-    return [await this.#passageFact(requests), await this.#retryFact(), await this.#outlierFact(), await this.#deadlineFact()];
+    const passage = await this.#passageFact(requests);
+    const mutual = this.#isMutual ? [await this.#mutualFact(requests)] : [];
+    return [passage, ...mutual, await this.#retryFact(), await this.#outlierFact(), await this.#deadlineFact()];
   }
 
   async close(): Promise<void> {
@@ -60,6 +68,19 @@ export class EnvoyPair {
       name: "every request passed through both Envoys once",
       holds: out === requests && between === requests && inside === requests && ins.every((count) => count > 0),
       seen: `${requests} requests, ${out} from the client, ${between} sent on, ${ins.join(" + ")} before the servers`,
+    };
+  }
+
+  async #mutualFact(requests: number): Promise<Fact> {
+    const handshakes = await this.#egress.stat(`cluster.${SERVICE}.ssl.handshake`);
+    const allowed = await Promise.all(this.#ingress.listeners.map((_, index) => this.#ingress.stat(`http.ingress-${index}.rbac.allowed`)));
+    const passed = allowed.reduce((sum, count) => sum + count, 0);
+    const forbidden = await this.#probe(FORBIDDEN);
+    return {
+      name: "mutual TLS and authorization between the two acted",
+      // Each request is allowed by the deny filter and by the allow filter.
+      holds: handshakes > 0 && passed >= requests && forbidden === 403,
+      seen: `${handshakes} handshakes, ${passed} times allowed, ${FORBIDDEN}: ${forbidden}`,
     };
   }
 

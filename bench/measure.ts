@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { type Checked, Contestant, type MeasuredSlot, type Surroundings } from "./contestant.ts";
+import { BenchAuthority } from "./credentials.ts";
 import { limitOf } from "./limits.ts";
 import { rotated } from "./rotated.ts";
 import { bootstrap, halfWidth } from "./statistics.ts";
@@ -29,7 +30,8 @@ export interface Measurement {
 export async function measure(comparison: Comparison, around: Surroundings, budgetMs: number): Promise<Measurement> {
   const startedAt = performance.now();
   const contestants: Contestant[] = [];
-  const mine = comparison.needsServers ? around : { ...around, servers: null };
+  using authority = comparison.isMutual ? new BenchAuthority() : null;
+  const mine = { ...around, servers: comparison.needsServers ? around.servers : null, authority };
   try {
     for (const [index, variant] of comparison.variants.entries()) {
       const path = `/bench/${comparison.suite}-${comparison.concurrency}-${index}`;
@@ -75,15 +77,15 @@ function areNarrow(comparison: Comparison, rounds: readonly Round[]): boolean {
   const others = comparison.variants.filter(({ name }) => name !== comparison.base);
   const judged = others.filter(({ name }) => limitOf(comparison.suite, name));
   return (judged.length > 0 ? judged : others).every(({ name }) => {
-    return halfWidth(bootstrap(figures(rounds, name, comparison.base))) <= NARROW;
+    return halfWidth(bootstrap(figures(rounds, name, comparison.base, comparison.isMutual ? totalCpu : clientCpu))) <= NARROW;
   });
 }
 
-/** The CPU time that a slot cost: of the client alone, or of the client and its sidecars. */
+/** The CPU time that a slot cost: of the client alone, or with its sidecars, and with the servers where they are counted. */
 export type CpuOf = (slot: MeasuredSlot) => number;
 
 export const clientCpu: CpuOf = ({ cpuMicros }) => cpuMicros;
-export const totalCpu: CpuOf = ({ cpuMicros, sidecarCpuMicros }) => cpuMicros + sidecarCpuMicros;
+export const totalCpu: CpuOf = ({ cpuMicros, sidecarCpuMicros, serverCpuMicros }) => cpuMicros + sidecarCpuMicros + serverCpuMicros;
 
 /** CPU per request of a variant in each round: in microseconds, or as a ratio to the base in the same round. */
 export function figures(rounds: readonly Round[], variant: string, base: string | null, cpuOf: CpuOf = clientCpu): readonly number[] {

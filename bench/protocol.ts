@@ -5,6 +5,8 @@ export interface Setup {
   readonly addresses: readonly string[];
   /** The path this variant asks for. Servers count by path. */
   readonly path: string;
+  /** The folder of the authority that client and servers have their identity from; null: plaintext. */
+  readonly authority: string | null;
 }
 
 export interface SlotOrder {
@@ -37,6 +39,8 @@ export interface ServerCount {
   readonly unsampled: number;
   /** How many connections they came over. */
   readonly connections: number;
+  /** Requests of a caller whose identity was verified. */
+  readonly verified: number;
 }
 
 /** What each server counted for the variant's path, by address. */

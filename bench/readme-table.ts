@@ -1,6 +1,6 @@
 import type { Row } from "./rows.ts";
 
-type Figure = (name: string, of: "ratio" | "totalRatio" | "value" | "p50Ms") => string;
+type Figure = (name: string, of: "ratio" | "totalRatio" | "value" | "p50Ms" | "p50Ratio") => string;
 
 /**
  * The few rows that a reader of README.md asks for. The same rows give the same table, whatever their order. Throws if one is missing.
@@ -12,6 +12,7 @@ export function readmeTable(rows: readonly Row[]): string {
   const stub = figuresOf(rows, "stub");
   const sidecar = figuresOf(rows, "sidecar");
   const byHand = (how: string): string => dispatcher(`cockatiel, opossum, OpenTelemetry: ${how}`, "ratio");
+  const mutual = figuresOf(rows, "mtls");
   const envoys = "undici Pool.request, two Envoys, plaintext";
   const p50s = ["undici Pool.request", "mesh.request", envoys].map((variant) => sidecar(variant, "p50Ms"));
   return [
@@ -36,6 +37,16 @@ export function readmeTable(rows: readonly Row[]): string {
       `${sidecar(envoys, "ratio")} / ${sidecar(envoys, "totalRatio")}`,
     ],
     ["median latency: `Pool.request` / `mesh.request` / `Pool.request` through the sidecars", `${p50s.join(" / ")} ms`, ""],
+    [
+      "mutual TLS and authorization, CPU of client and servers: `mesh.request` to `mesh.listen` against a pair of Envoy sidecars",
+      mutual("mesh.request, mesh.listen", "totalRatio"),
+      mutual("mesh.request, mesh.listen, no tracing SDK", "totalRatio"),
+    ],
+    [
+      "the same, median latency",
+      mutual("mesh.request, mesh.listen", "p50Ratio"),
+      mutual("mesh.request, mesh.listen, no tracing SDK", "p50Ratio"),
+    ],
     [
       "the mesh alone, over a transport that answers at once",
       `${stub("mesh", "value")} us a request`,

@@ -12,6 +12,7 @@ function slot(microsPerRequest: number, sidecarMicros = 0): MeasuredSlot {
     requests,
     cpuMicros: microsPerRequest * requests,
     sidecarCpuMicros: sidecarMicros * requests,
+    serverCpuMicros: 0,
     elapsedMs: 100,
     p50Ms: 1,
     p99Ms: 4,

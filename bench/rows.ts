@@ -17,7 +17,7 @@ export interface Row {
   /** The 95 % bootstrap interval of `ratio`, or of `value` where there is no ratio. */
   readonly low: number;
   readonly high: number;
-  /** `value`, with the CPU time of the sidecars that the requests passed. The same as `value` where there are none. */
+  /** `value`, with the CPU time of the sidecars that the requests passed, and of the servers in the mtls suite. The same as `value` where there are none. */
   readonly totalValue: number;
   /** As `ratio`, of client and sidecars to the base's client. */
   readonly totalRatio: number | null;
@@ -34,6 +34,10 @@ export interface Row {
   readonly requestsPerSecond: number;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
+  /** Median over the rounds of p50 to that of the base in the same round; null without a base, and where latency is not measured. */
+  readonly p50Ratio: number | null;
+  /** null where it is not judged. */
+  readonly p50Verdict: Verdict | null;
 }
 
 export function rowsOf(measurement: Measurement): readonly Row[] {
@@ -46,7 +50,9 @@ function rowOf({ comparison, rounds, checked }: Measurement, variant: string): R
   const interval = bootstrap(figures(rounds, variant, base));
   const total = bootstrap(figures(rounds, variant, base, totalCpu));
   const isValid = (checked.get(variant)?.facts ?? []).every(({ holds }) => holds);
-  const verdict = variant === base ? "base" : limit ? judge(interval, limit.limit) : "compared";
+  const verdict = variant === base ? "base" : limit ? judge(limit.judged === "total" ? total : interval, limit.limit) : "compared";
+  const p50 = latencyRatios(rounds, variant, base);
+  const p50Interval = p50 === null ? null : bootstrap(p50);
   return {
     suite,
     variant,
@@ -69,7 +75,15 @@ function rowOf({ comparison, rounds, checked }: Measurement, variant: string): R
     requestsPerSecond: Math.round(medianOf(rounds, variant, ({ requests, elapsedMs }) => (requests / elapsedMs) * 1_000) ?? 0),
     p50Ms: medianOf(rounds, variant, ({ p50Ms }) => p50Ms),
     p99Ms: medianOf(rounds, variant, ({ p99Ms }) => p99Ms),
+    p50Ratio: p50Interval === null ? null : rounded(p50Interval.median),
+    p50Verdict: p50Interval !== null && limit?.p50 ? judge(p50Interval, limit.p50.limit) : null,
   };
+}
+
+function latencyRatios(rounds: readonly Round[], variant: string, base: string | null): readonly number[] | null {
+  if (base === null) return null;
+  const ratios = rounds.map((round) => (round.get(variant)?.p50Ms ?? Number.NaN) / (round.get(base)?.p50Ms ?? Number.NaN));
+  return ratios.every(Number.isFinite) ? ratios : null;
 }
 
 function medianOf(rounds: readonly Round[], variant: string, of: (slot: MeasuredSlot) => number | null): number | null {

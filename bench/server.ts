@@ -1,15 +1,19 @@
 /**
- * One of the servers: `node server.ts INDEX`. Answers the same 128 bytes and counts requests by path.
+ * One of the servers: `node server.ts INDEX [AUTHORITY]`; with the folder of an authority it demands mutual TLS and authorizes. Answers the same 128 bytes and counts requests by path.
  * `/probe/*` is for checking, outside of every measured slot, that a policy acts: server 0 answers `/probe/flaky` with 503, every server
  * `/probe/broken` with 500, and none answers `/probe/hang`.
  */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { context, identity, joinMesh } from "heddle";
+import { CALLER, idOf, mutualDocument, SERVICE } from "./document.ts";
 import type { ServerAnswer, ServerOrder } from "./protocol.ts";
 import { ANSWER } from "./variant.ts";
 
 const isFaulty = process.argv[2] === "0";
-const byPath: Record<string, { requests: number; unsampled: number; connections: number }> = Object.create(null);
+const [, , , authority] = process.argv;
+const isMutual = authority !== undefined;
+const byPath: Record<string, { requests: number; unsampled: number; connections: number; verified: number }> = Object.create(null);
 
 process.on("disconnect", () => process.exit(0));
 process.on("SIGINT", () => {});
@@ -18,12 +22,13 @@ process.on("SIGINT", () => {});
 const known = new WeakSet<Socket>();
 
 function count(path: string, socket: Socket, traceparent: string | string[] | undefined): void {
-  byPath[path] ??= { requests: 0, unsampled: 0, connections: 0 };
+  byPath[path] ??= { requests: 0, unsampled: 0, connections: 0, verified: 0 };
   byPath[path].requests++;
   if (!known.has(socket)) {
     known.add(socket);
     byPath[path].connections++;
   }
+  if (isMutual && context()?.peer?.spiffeId === idOf(CALLER)) byPath[path].verified++;
   if (typeof traceparent === "string" && traceparent.endsWith("-00")) byPath[path].unsampled++;
 }
 
@@ -50,6 +55,11 @@ function answer(message: ServerAnswer): void {
 process.on("message", (order: ServerOrder) => {
   if (order.kind === "counts") answer({ kind: "counts", byPath });
 });
+if (authority !== undefined) {
+  const dev = identity.dev({ dir: authority });
+  const mesh = await joinMesh({ service: SERVICE, config: mutualDocument([]), identity: dev, onProblem() {} });
+  mesh.attach(server);
+}
 server.listen(0, "127.0.0.1", () => {
   answer({ kind: "listening", address: `127.0.0.1:${(server.address() as AddressInfo).port}` });
 });

@@ -16,10 +16,16 @@ export class Servers {
     this.addresses = addresses;
   }
 
-  static async start(): Promise<Servers> {
+  /** `authority`: the folder of one, for servers that demand mutual TLS. */
+  static async start(authority: string | null = null): Promise<Servers> {
     const started = await Promise.all(
       Array.from({ length: HOW_MANY }, (_, index) =>
-        Child.start<ServerOrder, ServerAnswer>(`server ${index}`, "./server.ts", [String(index)], PATIENCE_MS),
+        Child.start<ServerOrder, ServerAnswer>(
+          `server ${index}`,
+          "./server.ts",
+          authority === null ? [String(index)] : [String(index), authority],
+          PATIENCE_MS,
+        ),
       ),
     );
     return new Servers(
@@ -33,9 +39,13 @@ export class Servers {
     for (const [index, child] of this.#children.entries()) {
       const answer = await child.ask({ kind: "counts" }, PATIENCE_MS);
       const byPath = answer.kind === "counts" ? answer.byPath : {};
-      counts[this.addresses[index] ?? ""] = byPath[path] ?? { requests: 0, unsampled: 0, connections: 0 };
+      counts[this.addresses[index] ?? ""] = byPath[path] ?? { requests: 0, unsampled: 0, connections: 0, verified: 0 };
     }
     return counts;
+  }
+
+  cpuMicros(): number {
+    return this.#children.reduce((sum, child) => sum + child.cpuMicros(), 0);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch", "sidecar"] as const;
+export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch", "sidecar", "mtls"] as const;
 export type SuiteName = (typeof SUITE_NAMES)[number];
 
 export interface ComparedVariant {
@@ -7,6 +7,8 @@ export interface ComparedVariant {
   readonly module: string;
   /** Its requests pass through a pair of Envoys. */
   readonly hasSidecars?: boolean;
+  /** It has servers of its own, which demand mutual TLS and authorize. */
+  readonly isServedByMesh?: boolean;
 }
 
 /** Variants that are measured against each other, in interleaved rounds. */
@@ -20,6 +22,8 @@ export interface Comparison {
   readonly share: number;
   readonly slotMs: number;
   readonly needsServers: boolean;
+  /** Who calls proves it by mutual TLS, between the meshes or between the sidecars. The CPU time of the servers counts too. */
+  readonly isMutual?: boolean;
   /** Left out with `--quick`. */
   readonly isExtra: boolean;
 }
@@ -27,6 +31,13 @@ export interface Comparison {
 const POOL = { name: "undici Pool.request", module: "pool-request" };
 const MESH_REQUEST = { name: "mesh.request", module: "mesh-request" };
 const ENVOYS = { name: "undici Pool.request, two Envoys, plaintext", module: "pool-through-sidecar", hasSidecars: true };
+const MESH_MUTUAL = { name: "mesh.request, mesh.listen", module: "mesh-request-mutual", isServedByMesh: true };
+const MESH_MUTUAL_UNTRACED = {
+  name: "mesh.request, mesh.listen, no tracing SDK",
+  module: "mesh-request-mutual-untraced",
+  isServedByMesh: true,
+};
+const ENVOYS_MUTUAL = { name: "undici Pool.request, two Envoys", module: "pool-through-sidecar", hasSidecars: true };
 const AGENT = { name: "undici.request, Agent", module: "agent-request" };
 const AGENT_FETCH = { name: "undici fetch, Agent", module: "agent-fetch" };
 
@@ -117,6 +128,17 @@ export const COMPARISONS: readonly Comparison[] = [
     slotMs: 200,
     needsServers: true,
     isExtra: true,
+  },
+  {
+    suite: "mtls",
+    concurrency: 32,
+    base: ENVOYS_MUTUAL.name,
+    variants: [ENVOYS_MUTUAL, MESH_MUTUAL, MESH_MUTUAL_UNTRACED],
+    share: 25,
+    slotMs: 400,
+    needsServers: true,
+    isMutual: true,
+    isExtra: false,
   },
 ];
 

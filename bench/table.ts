@@ -7,7 +7,7 @@ const TITLES = [
   "CPU us/request",
   "ratio to base",
   "95 % interval",
-  "with sidecars us (ratio)",
+  "with sidecars and servers us (ratio)",
   "limit (goal)",
   "verdict",
   "p50 ms",
@@ -26,11 +26,16 @@ function cells(row: Row): readonly string[] {
     isBase ? "" : `${row.low.toFixed(2)} to ${row.high.toFixed(2)}${unit}`,
     hasSidecars(row) ? `${row.totalValue.toFixed(2)}${row.totalRatio === null ? "" : ` (${row.totalRatio.toFixed(2)})`}` : "",
     row.limit === null ? "" : `${row.limit}${unit} (${row.goal})`,
-    isBase || row.verdict === "compared" ? "" : row.verdict,
+    isBase || row.verdict === "compared" ? "" : verdictOf(row),
     row.p50Ms === null ? "" : row.p50Ms.toFixed(2),
     row.p99Ms === null ? "" : row.p99Ms.toFixed(2),
     String(row.requestsPerSecond),
   ];
+}
+
+/** The latency has a limit of its own in some rows. */
+function verdictOf({ verdict, p50Ratio, p50Verdict }: Row): string {
+  return p50Ratio === null || p50Verdict === null ? verdict : `${verdict}; p50 ${p50Ratio.toFixed(2)}: ${p50Verdict}`;
 }
 
 function hasSidecars({ value, totalValue }: Row): boolean {

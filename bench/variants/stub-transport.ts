@@ -39,7 +39,8 @@ export function stubTransport(): StubTransport {
       counts[address] = count;
       return { send: stubSend(count, address === FLAKY_STUB), connections: () => 0, close: async () => {}, destroy() {} };
     },
-    counts: () => Object.fromEntries(Object.entries(counts).map(([address, count]) => [address, { ...count, connections: 0 }])),
+    counts: () =>
+      Object.fromEntries(Object.entries(counts).map(([address, count]) => [address, { ...count, connections: 0, verified: 0 }])),
   };
 }
 

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseSpiffeId } from "@heddle/core";
+import { Authority, authorityFolder, createAuthorityFolder, newKeyPair, writePem } from "@heddle/spiffe";
+import { idOf, TRUST_DOMAIN } from "./document.ts";
+
+const LIFETIME_MS = 24 * 3_600_000;
+
+/** As PEM. */
+export interface Credentials {
+  readonly certificate: string;
+  readonly key: string;
+  readonly roots: string;
+}
+
+/** The authority of a run: in a folder, which identity.dev reads, and by hand, for what has no mesh. ECDSA on P-256, as identity.dev's. */
+export class BenchAuthority implements Disposable {
+  readonly folder: string;
+  readonly #parent: string;
+  readonly #authority: Authority;
+
+  constructor() {
+    this.#parent = mkdtempSync(join(tmpdir(), "heddle-bench-ca-"));
+    this.folder = join(this.#parent, "ca");
+    this.#authority = Authority.create({ trustDomain: TRUST_DOMAIN, nowMs: Date.now(), lifetimeMs: LIFETIME_MS });
+    const created = createAuthorityFolder(authorityFolder(this.folder), this.#authority);
+    if (!created.ok) throw new Error(created.reason);
+  }
+
+  issue(service: string): Credentials {
+    const { privateKey, publicKey } = newKeyPair();
+    const id = parseSpiffeId(idOf(service));
+    if (!id.ok) throw new Error(id.reason);
+    const issued = this.#authority.issue(publicKey, { id: id.value, nowMs: Date.now(), lifetimeMs: LIFETIME_MS });
+    if (!issued.ok) throw new Error(issued.reason);
+    return {
+      certificate: issued.value.chain.map((der) => writePem("CERTIFICATE", der)).join(""),
+      key: privateKey.export({ format: "pem", type: "pkcs8" }).toString(),
+      roots: this.#authority.bundlePem(),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#parent, { recursive: true, force: true });
+  }
+}

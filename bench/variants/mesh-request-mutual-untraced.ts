@@ -1,0 +1,1 @@
+export { open } from "./mesh-request-untraced.ts";
