@@ -137,9 +137,8 @@ function pathname(path: string): string {
 
 function hasOddSegment({ pathNormalisation }: PolicyCase, path: string): boolean {
   if (pathNormalisation === "none") return false;
-  const plain = pathname(path)
-    .replaceAll(/%2e/gi, ".")
-    .replaceAll(/\\|%5c|%2f/gi, "/");
+  const slashes = pathNormalisation === "decode-and-merge-slashes" ? /\\|%5c|%2f/gi : /\\/g;
+  const plain = pathname(path).replaceAll(/%2e/gi, ".").replaceAll(slashes, "/");
   // Slashes alone also where segments between them are resolved away.
   return /\/\.{1,2};/.test(plain) || /^\/{2,}$/.test(new URL(`http://reviews${plain}`).pathname);
 }
