@@ -1,6 +1,7 @@
 import { Cancel } from "../../packages/core/src/cancel.ts";
 import type { Clock } from "../../packages/core/src/clock.ts";
 import { Attempt, type CallOptions, RequestContext, type Scope } from "../../packages/core/src/context.ts";
+import type { InboundRequestContext } from "../../packages/core/src/inbound-request-context.ts";
 import type { Handler } from "../../packages/core/src/layer.ts";
 import type { MeshRequest, MeshResponse } from "../../packages/core/src/message.ts";
 import { PushBody } from "../../packages/core/src/push-body.ts";
@@ -47,6 +48,20 @@ export function requestWith(facts: RequestFacts = {}): MeshRequest {
     ...message,
     context: new RequestContext(startedAt, options, cancel, scope),
     cancel,
+  };
+}
+
+/** What `req.mesh` says of a caller that proved who it is. */
+export function inboundOf(spiffeId: string): InboundRequestContext {
+  const peer = { spiffeId, trustDomain: "shop.example", namespace: null, serviceAccount: null, fingerprint: "" };
+  return {
+    peer,
+    jwt: undefined,
+    forwardedPeers: [],
+    signal: new AbortController().signal,
+    deadline: undefined,
+    remainingMs: () => Number.POSITIVE_INFINITY,
+    route: undefined,
   };
 }
 

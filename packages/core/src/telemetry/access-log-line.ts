@@ -49,6 +49,10 @@ export type AccessLogField =
   | "why"
   | "trace_id"
   | "peer"
+  | "peer_id"
+  | "authorization"
+  | "audited"
+  | "shadow"
   | "tags"
   | "request_headers"
   | "response_headers";
@@ -71,6 +75,10 @@ const READERS: Readonly<Record<AccessLogField, FieldReader>> = {
   why: (exchange, settings) => orAbsent(bounded(reason(exchange, settings))),
   trace_id: (exchange) => orAbsent(traceIdOf(exchange)),
   peer: ({ request }) => orAbsent(request.context.peer),
+  peer_id: ({ request }) => request.context.inbound?.peer?.spiffeId,
+  authorization: ({ request: { context } }) => context.authorization?.rule ?? context.authorization?.reason,
+  audited: ({ request: { context } }) => (context.authorization?.audited.length ? context.authorization.audited : undefined),
+  shadow: ({ request: { context } }) => context.authorization?.shadow ?? undefined,
   tags: ({ request }) => tagsOf(request),
   request_headers: ({ request }, { requestHeaders }) => pickHeaders(request.headers, requestHeaders),
   response_headers: ({ response }, { responseHeaders }) => pickHeaders(response?.headers, responseHeaders),

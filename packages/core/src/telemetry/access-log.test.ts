@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import {
   answering,
   failing,
+  inboundOf,
   type RequestFacts,
   requestWith,
   scopeWith,
@@ -101,6 +102,37 @@ describe("the line", () => {
         peer: "10.0.0.7:51000",
       },
     ]);
+  });
+
+  test("of an inbound request says which identity called, and what decided", async () => {
+    const { lines, log } = fixture();
+    const request = requestWith({ path: "/api/7?token=secret" });
+    request.context.inbound = inboundOf("spiffe://shop.example/web");
+    request.context.authorization = {
+      rule: "web-reads",
+      reason: "allowed_by_rule",
+      audited: ["seen"],
+      shadow: { allowed: false, rule: "tighter" },
+    };
+    await log.layer("inbound")(ended())(request);
+    expect(lines).toMatchObject([
+      {
+        peer_id: "spiffe://shop.example/web",
+        authorization: "web-reads",
+        audited: ["seen"],
+        shadow: { allowed: false, rule: "tighter" },
+      },
+    ]);
+  });
+
+  test("of a request that no rule decided has the reason, and nothing of rules that did not match", async () => {
+    const { lines, log } = fixture();
+    const request = requestWith({ path: "/api/7?token=secret" });
+    request.context.authorization = { rule: null, reason: "not_allowed", audited: [], shadow: null };
+    const refused = new MeshError("permission_denied", "serving GET reviews/api/7?token=secret: no allow rule matches");
+    await expect(log.layer("inbound")(failing(refused))(request)).rejects.toBe(refused);
+    expect(lines).toMatchObject([{ authorization: "not_allowed", why: "serving GET reviews/api/7: no allow rule matches" }]);
+    for (const field of ["peer_id", "audited", "shadow"]) expect(lines[0]).not.toHaveProperty(field);
   });
 
   test("of a refused request has the code and the mesh's reason", async () => {
