@@ -11,12 +11,19 @@ export type Routing = "before" | "decided";
  */
 export function showDerived(message: IncomingMessage, came: MeshRequest, called: MeshRequest, routing: Routing): void {
   const headers = isAbsolute(message) ? authorityAsHost(came.authority, called.headers) : called.headers;
-  if (called.path !== came.path) changePath(message, came.path, called.path, routing);
+  const target = targetOf(message);
+  // Also where no layer changed it: in `http://host?/admin`, whose path is `/`, a framework may find another one.
+  if (called.method !== "CONNECT" && retarget(target, called.path) !== target) changePath(message, target, called.path, routing);
   if (headers !== came.headers) changeHeaders(message, came.headers, headers);
 }
 
+/** As it came, whatever a framework has taken off it. */
+function targetOf({ originalUrl, url }: RoutedMessage): string {
+  return originalUrl ?? url ?? "/";
+}
+
 function isAbsolute(message: RoutedMessage): boolean {
-  const target = message.originalUrl ?? message.url ?? "/";
+  const target = targetOf(message);
   return !target.startsWith("/") && ABSOLUTE_FORM.test(target);
 }
 

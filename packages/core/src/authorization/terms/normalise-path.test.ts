@@ -124,11 +124,17 @@ test("says whether it changed anything", () => {
   expect(normalisePath("/x/../a?b", "base")).toEqual({ kind: "changed", path: "/a?b", pathname: "/a" });
 });
 
-test("leaves the query and the fragment alone, whichever comes first", () => {
+test("leaves the query alone", () => {
   expect(normalisePath("/a/?x=/../%2e%zz\\", "decode-and-merge-slashes")).toMatchObject({ path: "/a/?x=/../%2e%zz\\", pathname: "/a/" });
-  expect(normalisePath("/a#/../b?c", "base")).toMatchObject({ kind: "unchanged", pathname: "/a" });
-  expect(normalisePath("/b/../a?c#d", "base")).toMatchObject({ path: "/a?c#d", pathname: "/a" });
+  expect(normalisePath("/b/../a?c?d", "base")).toMatchObject({ path: "/a?c?d", pathname: "/a" });
 });
+
+test.each(["/a#", "/a#/../admin", "/a?b#c", "/#?", "\\a#"])(
+  "refuses %s, of which applications read more and less than was decided about",
+  (path) => {
+    for (const setting of SETTINGS) expect(normalisePath(path, setting)).toMatchObject({ kind: "refused", status: 400 });
+  },
+);
 
 test.each([
   ["/a%", "escape at character 3"],
@@ -189,7 +195,7 @@ describe("for every path", () => {
 
   test("decode-and-merge-slashes is merge-slashes of the path with its escaped slashes decoded", () => {
     check((path) => {
-      const end = path.search(/[?#]|$/);
+      const end = path.search(/\?|$/);
       const decoded = path.slice(0, end).replace(/%2f|%5c/gi, "/") + path.slice(end);
       const direct = normalisePath(path, "decode-and-merge-slashes");
       const staged = normalisePath(decoded, "merge-slashes");

@@ -1,6 +1,6 @@
 import type { PathNormalisation } from "../../model/authorization.ts";
 
-/** A path as it is matched and as the application gets it. `path` has the query and the fragment, `pathname` neither. */
+/** A path as it is matched and as the application gets it. `path` has the query, `pathname` has not. */
 export type NormalisedPath =
   | { readonly kind: "unchanged" | "changed"; readonly path: string; readonly pathname: string }
   | { readonly kind: "refused"; readonly status: 400; readonly why: string };
@@ -30,17 +30,20 @@ const SUSPICIOUS = Uint8Array.from({ length: 128 }, (_, code) => {
  * - `merge-slashes`: then several slashes become one.
  * - `decode-and-merge-slashes`: before all that, `%2F` and `%5C` become slashes.
  *
- * Nothing is decoded twice. The query and the fragment are never touched. Under every setting a path that begins with no slash is
- * refused (a framework would find another path in `http://host/path`), except `*`; under all but `none` also an escape that is none,
- * `%00`, and characters that no request line may hold. Envoy lets a broken escape pass and keeps the case of escapes; two spellings of
- * one path are what this is here to prevent.
+ * Nothing is decoded twice. The query is never touched. Under every setting a path that begins with no slash is refused (a framework
+ * would find another path in `http://host/path`), except `*`, and, as in Envoy, one with a `#`, which no request line may hold: what ends
+ * there to some is to a file server one more element, and `..` behind it leads elsewhere. Under all but `none` also an escape that is
+ * none, `%00`, and other characters that no request line may hold. Envoy lets a broken escape pass and keeps the case of escapes; two
+ * spellings of one path are what this is here to prevent.
  */
 export function normalisePath(path: string, setting: PathNormalisation): NormalisedPath {
   const first = path.charCodeAt(0);
   if (first !== SLASH && (first !== BACKSLASH || setting === "none")) {
     return path === "*" ? { kind: "unchanged", path, pathname: path } : refused("it does not begin with a slash");
   }
-  const end = pathnameEnd(path);
+  if (path.includes("#")) return refused("it holds a #, and fragments are not sent");
+  const query = path.indexOf("?");
+  const end = query < 0 ? path.length : query;
   if (setting === "none" || isNormal(path, end, setting !== "base")) {
     return { kind: "unchanged", path, pathname: end === path.length ? path : path.slice(0, end) };
   }
@@ -54,13 +57,6 @@ export function normalisePath(path: string, setting: PathNormalisation): Normali
 
 function refused(why: string): NormalisedPath & { kind: "refused" } {
   return { kind: "refused", status: 400, why };
-}
-
-function pathnameEnd(path: string): number {
-  const query = path.indexOf("?");
-  const fragment = path.indexOf("#");
-  if (query < 0) return fragment < 0 ? path.length : fragment;
-  return fragment < 0 || fragment > query ? query : fragment;
 }
 
 /** Whether nothing can change; most paths are so. */
