@@ -8,19 +8,27 @@ import {
   nearest,
   type Transport,
 } from "@heddle/core";
+import { ASSUMED_IDENTITY, assumesIdentity, securityProblems } from "./assumed-identity.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
+import { calledText, explainCalled } from "./explain-called.ts";
 import { type HeaderLines, parseHeaderLines } from "./header-lines.ts";
 import { readDocument } from "./read-document.ts";
 
 export const explain: Command = {
-  usage: "explain FILE [METHOD] URL [-H 'name: value']... [--json]",
+  usage: "explain FILE [METHOD] URL [-H 'name: value']... [--from SPIFFE_ID] [--claims JSON] [--peer-address IP] [--json]",
   summary:
-    "Says what would happen to a request and why, by the code that decides for real ones. Sends nothing. Exit 1 if the document has mistakes.",
+    "Says what would happen to a request and why, by the code that decides for real ones. Sends nothing. With --from, --claims or --peer-address also what the called service decides about such a caller. Exit 1 if the document has mistakes.",
   async run(args, { out, err }) {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { json: { type: "boolean" }, header: { type: "string", short: "H", multiple: true } },
+      options: {
+        json: { type: "boolean" },
+        header: { type: "string", short: "H", multiple: true },
+        from: { type: "string" },
+        claims: { type: "string" },
+        "peer-address": { type: "string" },
+      },
     });
     const [file, ...rest] = positionals;
     const url = rest.pop();
@@ -32,14 +40,20 @@ export const explain: Command = {
       throw new UsageError("a URL with credentials is not taken; set the authorization header");
     const headers = parseHeaderLines(values.header ?? []);
     const { snapshot, problems } = readDocument(file);
-    if (snapshot === null) {
-      for (const { where, message, severity } of problems) err.write(`${severity}: ${where}: ${message}\n`);
+    const mistakes = snapshot === null ? problems : securityProblems(snapshot);
+    if (snapshot === null || mistakes.length > 0) {
+      for (const { where, message, severity } of mistakes) err.write(`${severity}: ${where}: ${message}\n`);
       return EXIT.failed;
     }
     const explanation = await explainWith(snapshot, { method, url, headers });
-    out.write(
-      values.json ? `${JSON.stringify(explanation)}\n` : asText(explanation, `${method} ${url}`, meantBy(new URL(url).host, snapshot)),
-    );
+    const caller = { from: values.from, claims: values.claims, peerAddress: values["peer-address"] };
+    const isAsked = Object.values(caller).some((given) => given !== undefined);
+    const inbound = isAsked ? explainCalled(explanation, snapshot, { method, headers, caller }) : null;
+    if (values.json) out.write(`${JSON.stringify(inbound === null ? explanation : { ...explanation, inbound })}\n`);
+    else {
+      const called = (inbound ?? []).flatMap((one) => calledText(one, caller));
+      out.write(asText(explanation, `${method} ${url}`, meantBy(new URL(url).host, snapshot), called));
+    }
     return EXIT.ok;
   },
 };
@@ -59,7 +73,11 @@ async function explainWith(snapshot: MeshSnapshot, request: { method: string; ur
       return () => {};
     },
   };
-  await using mesh = createMesh({ config: source, transport: NO_TRANSPORT });
+  await using mesh = createMesh({
+    config: source,
+    transport: NO_TRANSPORT,
+    ...(assumesIdentity(snapshot) ? { identity: ASSUMED_IDENTITY } : {}),
+  });
   return mesh.explain(request);
 }
 
@@ -68,7 +86,12 @@ function meantBy(host: string, { virtualHosts }: MeshSnapshot): string | null {
   return nearest(host, new Set(virtualHosts.flatMap(({ authorities }) => authorities)));
 }
 
-function asText({ virtualHost, egress, routes, alternatives }: Explanation, what: string, meant: string | null): string {
+function asText(
+  { virtualHost, egress, routes, alternatives }: Explanation,
+  what: string,
+  meant: string | null,
+  called: readonly string[],
+): string {
   const lines = [what];
   if (virtualHost) lines.push(`  service ${virtualHost.name}, by its host ${virtualHost.claim} (${virtualHost.from})`);
   else {
@@ -80,6 +103,7 @@ function asText({ virtualHost, egress, routes, alternatives }: Explanation, what
     if (alternatives.length > 1) lines.push(`  ${index === 0 ? "either" : "or"}`);
     if (decision.kind !== "unclaimed") lines.push(...describe(decision).map((line) => `  ${line}`));
   }
+  lines.push(...called);
   lines.push(
     "  not known here: which endpoints are healthy, how loaded they are, and the state of breakers and budgets in a running process",
   );

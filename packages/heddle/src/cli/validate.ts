@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { validateSnapshot } from "@heddle/core";
+import { securityProblems } from "./assumed-identity.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { readDocument } from "./read-document.ts";
 
@@ -12,7 +13,7 @@ export const validate: Command = {
     let failed = false;
     for (const file of positionals) {
       const { snapshot, problems } = readDocument(file);
-      const all = [...problems, ...(snapshot ? validateSnapshot(snapshot) : [])];
+      const all = [...problems, ...(snapshot ? [...validateSnapshot(snapshot), ...securityProblems(snapshot)] : [])];
       const isValid = snapshot !== null && all.every(({ severity }) => severity !== "error");
       failed ||= !isValid;
       if (values.json) {

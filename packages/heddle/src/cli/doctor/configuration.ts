@@ -12,6 +12,7 @@ import {
   validateSnapshot,
 } from "@heddle/core";
 import type { MeshConfig } from "../../find-config.ts";
+import { ASSUMED_IDENTITY, assumesIdentity, securityProblems } from "../assumed-identity.ts";
 import type { FoundConfig } from "../find-document.ts";
 import { readDocument } from "../read-document.ts";
 import type { Configuration } from "./finding.ts";
@@ -24,10 +25,11 @@ const DOCUMENT = /^[^*?]*\.(?:ya?ml|json)$/i;
 export async function readConfiguration({ config, file }: FoundConfig): Promise<Configuration> {
   if (file !== null) {
     const { snapshot, problems } = readDocument(file);
-    const all = [...problems, ...(snapshot === null ? [] : validateSnapshot(snapshot))];
+    const all = [...problems, ...(snapshot === null ? [] : [...validateSnapshot(snapshot), ...securityProblems(snapshot)])];
     return { missing: null, problems: all, snapshots: snapshot === null ? [] : [snapshot] };
   }
-  const [problems, snapshots] = await Promise.all([problemsOf(config), snapshotsOf(config)]);
+  const snapshots = await snapshotsOf(config);
+  const problems = await problemsOf(config, snapshots.some(assumesIdentity));
   return { missing: null, problems, snapshots };
 }
 
@@ -38,16 +40,18 @@ const NO_TRANSPORT: Transport = {
 };
 
 /** What a mesh of this configuration would report. */
-async function problemsOf(config: MeshConfig): Promise<readonly Problem[]> {
+async function problemsOf(config: MeshConfig, hasIdentity: boolean): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   await using mesh = createMesh({
     config,
     transport: NO_TRANSPORT,
     startTimeout: LIMIT_MS,
+    ...(hasIdentity ? { identity: ASSUMED_IDENTITY } : {}),
     onProblem: (problem) => void problems.push(problem),
   });
   await mesh.ready().catch((error: Error) => {
-    if (problems.length === 0) problems.push({ where: "config", message: error.message, severity: "error" });
+    // An identity that is assumed never comes: that says nothing of the configuration.
+    if (problems.length === 0 && !hasIdentity) problems.push({ where: "config", message: error.message, severity: "error" });
   });
   return problems;
 }

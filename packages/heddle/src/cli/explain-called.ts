@@ -1,0 +1,105 @@
+import { type ExplainInboundRequest, type Explanation, explainInbound, type MeshSnapshot, mtlsModeOf } from "@heddle/core";
+import { UsageError } from "./command.ts";
+import type { HeaderLines } from "./header-lines.ts";
+
+/** What a called service decides about a caller, as data. */
+export interface CalledService {
+  readonly service: string;
+  readonly from: string;
+  readonly mtls: "strict" | "permissive" | "disable";
+  readonly path: string | null;
+  readonly refusedWith: string | null;
+  readonly why: string;
+  readonly rules: readonly {
+    readonly name: string;
+    readonly from: string;
+    readonly action: string;
+    readonly mode: string;
+    readonly held: string;
+    readonly matched: boolean;
+    readonly why: string;
+  }[];
+}
+
+/** Who calls: what is left out was not shown. */
+export interface Caller {
+  readonly from: string | undefined;
+  readonly claims: string | undefined;
+  readonly peerAddress: string | undefined;
+}
+
+/** Asks each service that the request may be sent to, as it would come there. Throws UsageError for what is no SPIFFE ID, or no claims. */
+export function explainCalled(
+  { alternatives }: Explanation,
+  snapshot: MeshSnapshot,
+  { method, headers, caller }: { readonly method: string; readonly headers: HeaderLines; readonly caller: Caller },
+): readonly CalledService[] {
+  const called = new Map<string, CalledService>();
+  for (const decision of alternatives) {
+    if (decision.kind !== "forward") continue;
+    for (const { backend } of decision.backends) {
+      const service = snapshot.backends.get(backend)?.service ?? backend;
+      const policy = snapshot.inboundPolicies.get(service);
+      if (policy === undefined || called.has(service)) continue;
+      const request: ExplainInboundRequest = {
+        method,
+        url: `http://${decision.authority}${decision.path}`,
+        headers: joined({ ...headers, ...decision.requestHeaders }),
+        ...(caller.from === undefined ? {} : { peer: caller.from }),
+        ...(caller.claims === undefined ? {} : { claims: claimsOf(caller.claims) }),
+        ...(caller.peerAddress === undefined ? {} : { peerAddress: caller.peerAddress }),
+      };
+      called.set(
+        service,
+        asked(() => explainInbound(request, policy, mtlsModeOf(policy, caller.from !== undefined))),
+      );
+    }
+  }
+  return [...called.values()];
+}
+
+function asked(ask: () => ReturnType<typeof explainInbound>): CalledService {
+  try {
+    const { authorization, ...rest } = ask();
+    const rules = authorization?.rules ?? [];
+    return {
+      ...rest,
+      rules: rules.map(({ name, from, action, mode, held, matched, why }) => ({ name, from, action, mode, held, matched, why })),
+    };
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message.replace("mesh.explainInbound: peer:", "--from:"));
+    throw error;
+  }
+}
+
+function claimsOf(text: string): Readonly<Record<string, unknown>> {
+  let claims: unknown;
+  try {
+    claims = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`--claims: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (typeof claims !== "object" || claims === null || Array.isArray(claims)) throw new UsageError("--claims: expected a JSON object");
+  return { ...claims };
+}
+
+function joined(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Record<string, string> {
+  const pairs = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, [value].flat().join(",")] as const],
+  );
+  return Object.fromEntries(pairs);
+}
+
+/** For people. */
+export function calledText({ service, from, mtls, refusedWith, why, rules }: CalledService, caller: Caller): string[] {
+  const who = caller.from ?? "a caller without identity";
+  return [
+    `  at ${service}, ${who} is ${refusedWith === null ? "served" : `refused with ${refusedWith}`}: ${why} (mtls ${mtls}; ${from})`,
+    ...rules.map(
+      ({ name, action, mode, held, why: because, from: origin }) =>
+        `    ${action} rule ${name}${mode === "shadow" ? " in shadow" : ""} ${HELD[held] ?? held}: ${because} (${origin})`,
+    ),
+  ];
+}
+
+const HELD: Readonly<Record<string, string>> = { yes: "holds", no: "does not hold", undecidable: "cannot be decided" };

@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { documentFile, heddle } from "./heddle.ts";
+
+const WEB = "spiffe://shop.example/ns/shop/sa/web";
+
+function meshFile(reviews: string): string {
+  return documentFile(`apiVersion: heddle/v1
+mesh: { trustDomain: shop.example, identityTemplate: "spiffe://{trustDomain}/ns/shop/sa/{service}" }
+services:
+  web: {}
+  reviews:
+    endpoints: [{ address: "127.0.0.1:9081" }]
+${reviews}`);
+}
+
+const GUARDED = `    tls: { mode: mutual }
+    inbound:
+      mtls: strict
+      authorize:
+        - { name: no-admin, action: deny, to: [{ paths: ["/admin/*"] }] }
+        - { name: web-reads, from: [{ principals: ["${WEB}"] }], to: [{ methods: [GET] }] }
+        - { name: editors, when: [{ key: "request.auth.claims[groups]", values: [editors] }] }
+`;
+
+test("explain says what the called service decides about a caller, and what became of each rule", async () => {
+  const { code, out } = await heddle("explain", meshFile(GUARDED), "GET", "http://reviews/api/7", "--from", WEB);
+  expect(code).toBe(0);
+  expect(out).toMatch(/service reviews, by its host reviews/);
+  expect(out).toMatch(/at reviews, spiffe:\/\/shop\.example\/ns\/shop\/sa\/web is served: allowed by web-reads \(mtls strict; /);
+  expect(out).toMatch(/deny rule no-admin does not hold: not matched: .*\/admin/);
+  expect(out).toMatch(/allow rule web-reads holds: /);
+  expect(out).toMatch(/allow rule editors cannot be decided: undecidable: /);
+});
+
+test("explain refuses a caller that proves nothing to a strict service, and takes claims as verified", async () => {
+  const file = meshFile(GUARDED);
+  const plain = await heddle("explain", file, "http://reviews/api/7", "--peer-address", "10.0.0.7");
+  expect(plain.out).toContain("a caller without identity is refused with mtls_required");
+  const claims = JSON.stringify({ iss: "https://issuer.example", sub: "alice", groups: ["editors"] });
+  const { code, out } = await heddle("explain", file, "PUT", "http://reviews/api/7", "--from", WEB, "--claims", claims, "--json");
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({
+    virtualHost: { name: "reviews" },
+    inbound: [
+      {
+        service: "reviews",
+        mtls: "strict",
+        refusedWith: null,
+        why: "allowed by editors",
+        rules: [{ held: "no" }, { held: "no" }, { held: "yes" }],
+      },
+    ],
+  });
+});
+
+test("explain takes no caller that is none, and no claims that are none", async () => {
+  const file = meshFile(GUARDED);
+  expect(await heddle("explain", file, "http://reviews/", "--from", "web")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("--from: "),
+  });
+  expect(await heddle("explain", file, "http://reviews/", "--claims", "[]")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("--claims: "),
+  });
+});
+
+test("a document that demands an identity is valid without one here, and is looked at by doctor", async () => {
+  const file = meshFile(GUARDED);
+  expect(await heddle("validate", file)).toMatchObject({ code: 0 });
+  const { out } = await heddle("doctor", "--config", file, "--json");
+  expect(JSON.stringify(JSON.parse(out).findings)).not.toContain("identity");
+});
+
+test("validate says that nobody knows who the servers of a service with mutual TLS are", async () => {
+  const file = documentFile(`apiVersion: heddle/v1
+services:
+  reviews: { endpoints: [{ address: "127.0.0.1:9081" }], tls: { mode: mutual } }
+`);
+  const { code, out } = await heddle("validate", file);
+  expect(out).toMatch(/error: .*nothing says who its servers are/);
+  expect(code).toBe(1);
+});
