@@ -1,11 +1,11 @@
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { freePorts } from "../../packages/heddle/src/demo/ports.ts";
 import { documentFile, heddle } from "./heddle.ts";
 
@@ -87,4 +87,25 @@ test("looks into a folder of documents, whose problems and endpoints are those o
 test("a document that does not exist is a wrong command line", async () => {
   const { code, err } = await heddle("doctor", "--config", "nowhere.yaml");
   expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("nowhere.yaml does not exist") });
+});
+
+test("certificates of a folder are looked at: whole, of another ID, of another key", async () => {
+  const folder = process.cwd();
+  const quiet = await heddle("ca", "init", "--trust-domain", "shop.example");
+  expect(quiet.code).toBe(0);
+  for (const name of ["reviews", "web"]) expect((await heddle("ca", "issue", name, "--out", join(folder, name))).code).toBe(0);
+  const config = documentFile(`apiVersion: heddle/v1
+mesh: { trustDomain: shop.example, identityTemplate: "spiffe://{trustDomain}/{service}" }
+services: { reviews: { endpoints: [{ address: "${await listening()}" }] } }
+`);
+  vi.stubEnv("HEDDLE_SERVICE", "reviews");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const look = (name: string) => heddle("doctor", "--config", config, "--identity", join(folder, name));
+  expect(await look("reviews")).toMatchObject({ code: 0, out: expect.stringContaining("nothing found") });
+  const other = await look("web");
+  expect(other.out).toContain(
+    "the certificate is for spiffe://shop.example/web, and callers of reviews expect spiffe://shop.example/reviews",
+  );
+  copyFileSync(join(folder, "web", "tls.key"), join(folder, "reviews", "tls.key"));
+  expect(await look("reviews")).toMatchObject({ code: 1, out: expect.stringMatching(/^error: .*key/m) });
 });

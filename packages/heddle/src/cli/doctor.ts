@@ -5,6 +5,7 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { copies } from "./doctor/checks/copies.ts";
 import { document } from "./doctor/checks/document.ts";
 import { endpoints } from "./doctor/checks/endpoints.ts";
+import { identity } from "./doctor/checks/identity.ts";
 import { names } from "./doctor/checks/names.ts";
 import { nodeVersion } from "./doctor/checks/node-version.ts";
 import { openTelemetry } from "./doctor/checks/opentelemetry.ts";
@@ -16,19 +17,22 @@ import type { Check, Configuration, Finding } from "./doctor/finding.ts";
 import { installedPackages } from "./doctor/installed.ts";
 import { findDocument } from "./find-document.ts";
 
-const CHECKS: readonly Check[] = [nodeVersion, copies, openTelemetry, variables, document, sharedAddresses, names, endpoints];
+const CHECKS: readonly Check[] = [nodeVersion, copies, openTelemetry, variables, document, identity, sharedAddresses, names, endpoints];
 
 export const doctor: Command = {
-  usage: "doctor [--config FILE] [--json]",
+  usage: "doctor [--config FILE] [--identity FOLDER] [--json]",
   summary:
-    "Looks for what would keep a mesh from working here: versions, copies, variables, the configuration, names and endpoints. " +
+    "Looks for what would keep a mesh from working here: versions, copies, variables, the configuration, certificates, names and endpoints. " +
     "Connects to every endpoint once and sends nothing. Exit 1 if it finds an error; warnings alone are 0.",
   async run(args, { out }) {
-    const { values } = parseArgs({ args: [...args], options: { config: { type: "string" }, json: { type: "boolean" } } });
+    const { values } = parseArgs({
+      args: [...args],
+      options: { config: { type: "string" }, identity: { type: "string" }, json: { type: "boolean" } },
+    });
     const facts = {
       nodeVersion: process.versions.node,
       packages: installedPackages(process.cwd()),
-      env: PROCESS.env,
+      env: values.identity === undefined ? PROCESS.env : { ...PROCESS.env, HEDDLE_IDENTITY: values.identity },
       configuration: await configurationOf(values.config),
       resolve: nodeResolve(),
       connect: tryToConnect,

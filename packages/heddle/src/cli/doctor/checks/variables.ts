@@ -1,7 +1,7 @@
 import { nearest } from "@heddle/core";
 import type { Check, Facts, Finding } from "../finding.ts";
 
-const KNOWN = ["HEDDLE_SERVICE", "HEDDLE_CONFIG", "HEDDLE_ACCESS_LOG", "HEDDLE_BYPASS"];
+const KNOWN = ["HEDDLE_SERVICE", "HEDDLE_CONFIG", "HEDDLE_IDENTITY", "HEDDLE_ACCESS_LOG", "HEDDLE_BYPASS"];
 const SWITCHES = ["HEDDLE_ACCESS_LOG", "HEDDLE_BYPASS"];
 
 export const variables: Check = {
