@@ -8,6 +8,7 @@ import { presentedChain } from "./presented-chain.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { SecureContexts } from "./secure-contexts.ts";
 import { sessionProblem } from "./server-refused.ts";
+import type { TrustBundles } from "./trust-bundles.ts";
 import type { PeerVerdict, PeerVerifier, Peer as VerifiedPeer } from "./verify-peer.ts";
 import type { WorkloadIdentity } from "./workload-identity.ts";
 
@@ -59,11 +60,11 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
 /** Nothing was proved, so that nothing can be believed no longer. */
 const NOBODY: AdmittedPeer = { peer: null, isCurrent: () => true };
 
-function verdictOn(presented: readonly Uint8Array[], parts: Pick<ListenerTlsOptions, "identity" | "verifier" | "clock">): ServerTlsVerdict {
+function verdictOn(presented: readonly Uint8Array[], parts: Parts): ServerTlsVerdict {
   try {
     const verdict = verify(presented, parts);
     if (!verdict.ok) return { refused: verdict.reason };
-    return { peer: peerOf(verdict.peer), isCurrent: () => isStillBelieved(presented, parts) };
+    return { peer: peerOf(verdict.peer), isCurrent: stillBelieved(presented, parts) };
   } catch (error) {
     // The certificate expired during the handshake.
     if (error instanceof MeshError) return { refused: error.message };
@@ -71,22 +72,32 @@ function verdictOn(presented: readonly Uint8Array[], parts: Pick<ListenerTlsOpti
   }
 }
 
-/** Remembered while neither roots nor certificates changed, which makes it cheap enough to ask for each answer. */
-function verify(
-  presented: readonly Uint8Array[],
-  { identity, verifier, clock }: Pick<ListenerTlsOptions, "identity" | "verifier" | "clock">,
-): PeerVerdict {
+type Parts = Pick<ListenerTlsOptions, "identity" | "verifier" | "clock">;
+
+function verify(presented: readonly Uint8Array[], { identity, verifier, clock }: Parts): PeerVerdict {
   const { bundles } = identity.inForce();
   return verifier.verify({ presented, bundles, nowMs: clock.wallTime(), purpose: "client", expected: null });
 }
 
-function isStillBelieved(presented: readonly Uint8Array[], parts: Pick<ListenerTlsOptions, "identity" | "verifier" | "clock">): boolean {
-  try {
-    return verify(presented, parts).ok;
-  } catch {
-    // Our own certificate expired: nobody can be verified, and nobody who comes again would get in.
-    return true;
-  }
+/**
+ * Asked for each answer, and a certificate's fingerprint costs as much as all that is decided about a request: what was found good stays
+ * so while the same roots are in force, from then until its path expires.
+ */
+function stillBelieved(presented: readonly Uint8Array[], parts: Parts): () => boolean {
+  let good: { readonly bundles: TrustBundles; readonly fromMs: number; readonly untilMs: number } | null = null;
+  return () => {
+    try {
+      const { bundles } = parts.identity.inForce();
+      const nowMs = parts.clock.wallTime();
+      if (good !== null && good.bundles === bundles && nowMs >= good.fromMs && nowMs <= good.untilMs) return true;
+      const verdict = verify(presented, parts);
+      good = verdict.ok ? { bundles, fromMs: nowMs, untilMs: verdict.peer.notAfterMs } : null;
+      return verdict.ok;
+    } catch {
+      // Our own certificate expired: nobody can be verified, and nobody who comes again would get in.
+      return true;
+    }
+  };
 }
 
 function peerOf({ id, fingerprint }: VerifiedPeer): Peer {
