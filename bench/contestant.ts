@@ -63,9 +63,9 @@ export class Contestant {
   }
 
   static async open(variant: ComparedVariant, path: string, around: Surroundings): Promise<Contestant> {
-    const { name, module, hasSidecars, isServedByMesh } = variant;
+    const { name, module, hasSidecars, servedBy } = variant;
     const { authority } = around;
-    const ownServers = isServedByMesh && authority ? await Servers.start(authority.folder) : null;
+    const ownServers = servedBy && authority ? await Servers.start({ by: servedBy, authority: authority.folder }) : null;
     const servers = ownServers ?? around.servers;
     const sidecars = hasSidecars ? await startSidecars(name, around) : null;
     try {

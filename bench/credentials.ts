@@ -1,20 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseSpiffeId } from "@heddle/core";
 import { Authority, authorityFolder, createAuthorityFolder, newKeyPair, writePem } from "@heddle/spiffe";
-import { idOf, TRUST_DOMAIN } from "./document.ts";
+import { CALLER, idOf, SERVICE, TRUST_DOMAIN } from "./document.ts";
+import { type Credentials, credentialsFile } from "./handed-credentials.ts";
 
 const LIFETIME_MS = 24 * 3_600_000;
 
-/** As PEM. */
-export interface Credentials {
-  readonly certificate: string;
-  readonly key: string;
-  readonly roots: string;
-}
-
-/** The authority of a run: in a folder, which identity.dev reads, and by hand, for what has no mesh. ECDSA on P-256, as identity.dev's. */
+/** The authority of a run: in a folder, which identity.dev reads, and in files beside it, for what has no mesh. ECDSA on P-256, as identity.dev's. */
 export class BenchAuthority implements Disposable {
   readonly folder: string;
   readonly #parent: string;
@@ -26,6 +20,8 @@ export class BenchAuthority implements Disposable {
     this.#authority = Authority.create({ trustDomain: TRUST_DOMAIN, nowMs: Date.now(), lifetimeMs: LIFETIME_MS });
     const created = createAuthorityFolder(authorityFolder(this.folder), this.#authority);
     if (!created.ok) throw new Error(created.reason);
+    for (const service of [CALLER, SERVICE])
+      writeFileSync(credentialsFile(this.folder, service), JSON.stringify(this.issue(service)), { mode: 0o600 });
   }
 
   issue(service: string): Credentials {

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { meshDocument, TOTAL_MS } from "./document.ts";
+import { describe, expect, test } from "vitest";
+import { CALLER, idOf, meshDocument, mutualDocument, SERVICE, TOTAL_MS } from "./document.ts";
 import { egressBootstrap, ingressBootstrap } from "./envoy-config.ts";
 
 const SERVERS = ["127.0.0.1:9081", "127.0.0.1:9082", "127.0.0.1:9083"];
@@ -51,4 +51,45 @@ test("all listen on loopback, at ports that Envoy chooses", () => {
     const addresses = [...JSON.stringify(bootstrap).matchAll(/"address":"([^"]*)"/g)];
     expect(new Set(addresses.map(([, address]) => address))).toEqual(new Set(["127.0.0.1"]));
   }
+});
+
+describe("with credentials", () => {
+  const credentials = { certificate: "the certificate", key: "the key", roots: "the roots" };
+
+  test("the sidecars speak TLS to each other, and plaintext to client and servers", () => {
+    const egress = egressBootstrap(SERVERS, credentials);
+    expect(valuesOf("transport_socket", valuesOf("clusters", egress))).toHaveLength(1);
+    expect(valuesOf("transport_socket", valuesOf("listeners", egress))).toEqual([]);
+    const ingress = ingressBootstrap(SERVERS, credentials);
+    expect(valuesOf("transport_socket", valuesOf("clusters", ingress))).toEqual([]);
+    expect(valuesOf("transport_socket", valuesOf("listeners", ingress))).toHaveLength(SERVERS.length);
+    expect(valuesOf("require_client_certificate", ingress)).toEqual([true, true, true]);
+  });
+
+  test("each side shows its certificate and demands the one ID that the other has", () => {
+    for (const [bootstrap, expected] of [
+      [egressBootstrap(SERVERS, credentials), SERVICE],
+      [ingressBootstrap(SERVERS, credentials), CALLER],
+    ] as const) {
+      for (const value of valuesOf("private_key", bootstrap)) expect(value).toEqual({ inline_string: "the key" });
+      for (const value of valuesOf("trusted_ca", bootstrap)) expect(value).toEqual({ inline_string: "the roots" });
+      const names = valuesOf("match_typed_subject_alt_names", bootstrap);
+      expect(names.length).toBeGreaterThan(0);
+      for (const value of names) expect(value).toEqual([{ san_type: "URI", matcher: { exact: idOf(expected) } }]);
+    }
+  });
+
+  test("the sidecar of the servers has the rules of the mesh's document, what denies first", () => {
+    const document = mutualDocument(SERVERS) as {
+      services: { [SERVICE]: { inbound: { authorize: { name: string; action?: string }[] } } };
+    };
+    const wanted = document.services[SERVICE].inbound.authorize.map(({ name, action = "allow" }) => `${action} ${name}`);
+    const rules = valuesOf("rules", valuesOf("http_filters", ingressBootstrap(SERVERS.slice(0, 1), credentials)));
+    const found = rules.flatMap((rule) => {
+      const { action, policies = {} } = rule as { action?: string; policies?: object };
+      return action === undefined ? [] : Object.keys(policies).map((name) => `${action.toLowerCase()} ${name}`);
+    });
+    expect(found).toEqual(wanted);
+    expect(valuesOf("rbac", egressBootstrap(SERVERS, credentials))).toEqual([]);
+  });
 });

@@ -1,5 +1,5 @@
-import type { Credentials } from "./credentials.ts";
 import { CALLER, idOf, ROUTE, SERVICE, TOTAL_MS } from "./document.ts";
+import type { Credentials } from "./handed-credentials.ts";
 
 /** A part of Envoy's bootstrap, as JSON of its protobuf messages. */
 type Json = { readonly [key: string]: unknown };

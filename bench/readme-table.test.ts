@@ -45,8 +45,8 @@ test("the rows of a run give this table", () => {
     | \`mesh.fetch\` against undici \`fetch\` | 1.17 | |
     | \`Pool.request\` through a pair of Envoy sidecars, plaintext: the client alone / with the sidecars | | 1.20 / 10.20 |
     | median latency: \`Pool.request\` / \`mesh.request\` / \`Pool.request\` through the sidecars | 1.80 / 1.90 / 2.00 ms | |
-    | mutual TLS and authorization, CPU of client and servers: \`mesh.request\` to \`mesh.listen\` against a pair of Envoy sidecars | 10.25 | 10.26 |
-    | the same, median latency | 20.25 | 20.26 |
+    | mutual TLS and authorization, CPU of client and servers: \`mesh.request\` to \`mesh.listen\` against a pair of Envoy sidecars | 10.26 | 10.27 |
+    | the same, median latency | 20.26 | 20.27 |
     | the mesh alone, over a transport that answers at once | 1.0 us a request | 2.0 us |"
   `);
 });

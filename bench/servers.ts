@@ -1,8 +1,15 @@
 import { Child } from "./child.ts";
 import type { ServerAnswer, ServerCounts, ServerOrder } from "./protocol.ts";
+import type { MutualServer } from "./suites.ts";
 
 const PATIENCE_MS = 10_000;
 const HOW_MANY = 3;
+
+/** Servers that demand mutual TLS: whose, and the folder of the authority that all believe. */
+export interface MutualServing {
+  readonly by: MutualServer;
+  readonly authority: string;
+}
 
 type Server = Child<ServerOrder, ServerAnswer>;
 
@@ -16,14 +23,14 @@ export class Servers {
     this.addresses = addresses;
   }
 
-  /** `authority`: the folder of one, for servers that demand mutual TLS. */
-  static async start(authority: string | null = null): Promise<Servers> {
+  /** In plaintext, where nothing else is said. */
+  static async start(mutual: MutualServing | null = null): Promise<Servers> {
     const started = await Promise.all(
       Array.from({ length: HOW_MANY }, (_, index) =>
         Child.start<ServerOrder, ServerAnswer>(
           `server ${index}`,
           "./server.ts",
-          authority === null ? [String(index)] : [String(index), authority],
+          mutual === null ? [String(index)] : [String(index), mutual.by, mutual.authority],
           PATIENCE_MS,
         ),
       ),

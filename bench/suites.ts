@@ -1,14 +1,16 @@
 export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch", "sidecar", "mtls"] as const;
 export type SuiteName = (typeof SUITE_NAMES)[number];
 
+export type MutualServer = "mesh" | "https";
+
 export interface ComparedVariant {
   readonly name: string;
   /** The file in `variants/`, without its ending. */
   readonly module: string;
   /** Its requests pass through a pair of Envoys. */
   readonly hasSidecars?: boolean;
-  /** It has servers of its own, which demand mutual TLS and authorize. */
-  readonly isServedByMesh?: boolean;
+  /** It has servers of its own, which demand mutual TLS: of the mesh, which authorizes too, or of node:https. */
+  readonly servedBy?: MutualServer;
 }
 
 /** Variants that are measured against each other, in interleaved rounds. */
@@ -31,12 +33,14 @@ export interface Comparison {
 const POOL = { name: "undici Pool.request", module: "pool-request" };
 const MESH_REQUEST = { name: "mesh.request", module: "mesh-request" };
 const ENVOYS = { name: "undici Pool.request, two Envoys, plaintext", module: "pool-through-sidecar", hasSidecars: true };
-const MESH_MUTUAL = { name: "mesh.request, mesh.listen", module: "mesh-request-mutual", isServedByMesh: true };
+const MESH_MUTUAL = { name: "mesh.request, mesh.listen", module: "mesh-request-mutual", servedBy: "mesh" } as const;
 const MESH_MUTUAL_UNTRACED = {
   name: "mesh.request, mesh.listen, no tracing SDK",
   module: "mesh-request-mutual-untraced",
-  isServedByMesh: true,
-};
+  servedBy: "mesh",
+} as const;
+/** What TLS alone costs in Node: any certificate of the authority will do, and there is no policy. */
+const POOL_MUTUAL = { name: "undici Pool.request, node:https", module: "pool-request-mutual", servedBy: "https" } as const;
 const ENVOYS_MUTUAL = { name: "undici Pool.request, two Envoys", module: "pool-through-sidecar", hasSidecars: true };
 const AGENT = { name: "undici.request, Agent", module: "agent-request" };
 const AGENT_FETCH = { name: "undici fetch, Agent", module: "agent-fetch" };
@@ -133,7 +137,7 @@ export const COMPARISONS: readonly Comparison[] = [
     suite: "mtls",
     concurrency: 32,
     base: ENVOYS_MUTUAL.name,
-    variants: [ENVOYS_MUTUAL, MESH_MUTUAL, MESH_MUTUAL_UNTRACED],
+    variants: [ENVOYS_MUTUAL, POOL_MUTUAL, MESH_MUTUAL, MESH_MUTUAL_UNTRACED],
     share: 25,
     slotMs: 400,
     needsServers: true,
