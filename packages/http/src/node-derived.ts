@@ -10,6 +10,8 @@ export type Routing = "before" | "decided";
  * headers. Throws a MeshError `invalid_request` where the framework has already gone by another path than the one that was let in.
  */
 export function showDerived(message: IncomingMessage, came: MeshRequest, called: MeshRequest, routing: Routing): void {
+  // RFC 9112 3.2. Node shows the first in one place and both in others, and rules hold for the first.
+  if (Array.isArray(came.headers.host)) throw new MeshError("invalid_request", `serving ${came.authority}: Host is sent more than once`);
   const headers = isAbsolute(message) ? authorityAsHost(came.authority, called.headers) : called.headers;
   const target = targetOf(message);
   // Also where no layer changed it: in `http://host?/admin`, whose path is `/`, a framework may find another one.
