@@ -37,8 +37,8 @@ export interface InboundSecurity {
   /** How strict a policy is about TLS in this process. */
   mtlsMode(policy: InboundPolicy): "strict" | "permissive" | "disable";
   readonly counters: AuthorizationCounters;
-  /** Verifies tokens by the rules of the policy in force. */
-  authenticate(): Layer;
+  /** Verifies tokens by the rules of this policy: a request that waits in a layer while another comes into force is decided wholly by the one it began with. */
+  authenticate(policy: InboundPolicy): Layer;
 }
 
 /** The one way in. Requests are made by `startInbound`; the stack rejects only where the application does or the caller left. */
@@ -80,7 +80,7 @@ function policyLayers(policy: InboundPolicy, { layers, clock, security }: Inboun
     // Before all that costs: nobody waits for a request whose deadline has passed. Sets what calls of the application inherit.
     inboundDeadline(policy, clock),
     // Below what sheds load without looking at it: a signature costs more than all the rest.
-    jwt.length === 0 ? null : security.authenticate(),
+    jwt.length === 0 ? null : security.authenticate(policy),
     // Last: it decides by all that was found out above.
     authorization === null || authorization.policies.length === 0 ? null : authorize(authorization, security.counters),
   ];

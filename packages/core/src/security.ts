@@ -135,9 +135,8 @@ export class Security implements InboundSecurity {
     return this.mtlsMode(policy) === "strict" || policy.jwt.length > 0 || policy.authorization !== null;
   }
 
-  authenticate(): Layer {
-    const { policy, clock } = this.#dependencies;
-    return authenticate({ policy, keySets: this.#keySets, clock });
+  authenticate(policy: InboundPolicy): Layer {
+    return authenticate({ policy: () => policy, keySets: this.#keySets, clock: this.#dependencies.clock });
   }
 
   inspect(): InspectedSecurity {
