@@ -19,8 +19,12 @@ async function reviews(inbound: object = {}) {
     response.end("served");
   };
   const { mesh, listener } = await guarded(inbound, application as never, { identity: shop.source("reviews"), onProblem: () => {} });
-  listener.server.on("upgrade", (_request, socket) => void (called++, socket.destroy()));
-  listener.server.on("connect", (_request, socket) => void (called++, socket.destroy()));
+  for (const event of ["upgrade", "connect"]) {
+    listener.server.on(event, (_request, socket: Socket) => {
+      called++;
+      socket.destroy();
+    });
+  }
   const count = () => new Promise<number>((resolve) => listener.server.getConnections((_error, connections) => resolve(connections)));
   return { mesh, port: listener.port, called: () => called, connections: count };
 }
