@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect } from "node:net";
 import { createMesh, type Mesh, type MeshOptions } from "@heddle/core";
 import { httpTransport, type Listener, listen, type Servable } from "@heddle/http";
@@ -25,7 +24,8 @@ export async function answerTo(port: number, text: string): Promise<string> {
   socket.on("data", (chunk: string) => (received += chunk));
   socket.on("error", () => {});
   socket.write(text, "latin1");
-  await once(socket, "close");
+  // Not `once`, which rejects where an error comes first.
+  await new Promise((closed) => socket.once("close", closed));
   return received;
 }
 

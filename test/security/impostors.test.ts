@@ -59,7 +59,7 @@ function options({ certPem: cert, keyPem: key }: TestCertificate): ConnectionOpt
 }
 
 /** A listener that lets `web` in, and what it says of connections that it refused. */
-async function reviews() {
+async function reviews(authority: TestAuthority = shop) {
   let called = 0;
   const problems: Problem[] = [];
   const inbound = { authorize: [{ name: "web", from: [{ principals: [shop.id("web").text] }] }] };
@@ -68,7 +68,7 @@ async function reviews() {
     response.end("served");
   };
   const { mesh, listener } = await guarded(inbound, application as never, {
-    identity: shop.source("reviews"),
+    identity: authority.source("reviews"),
     onProblem: (problem) => problems.push(problem),
   });
   return { mesh, port: listener.port, problems, called: () => called };
@@ -81,7 +81,8 @@ async function asked(port: number, how: ConnectionOptions): Promise<string> {
   secure.on("data", (text) => (received += String(text)));
   secure.on("error", () => {});
   secure.write("GET /open HTTP/1.1\r\nhost: reviews\r\nconnection: close\r\n\r\n");
-  await once(secure, "close");
+  // Not `once`, which rejects where an error comes first.
+  await new Promise((closed) => secure.once("close", closed));
   return received;
 }
 
@@ -104,40 +105,98 @@ describe("a caller", () => {
   });
 });
 
-describe("a server", () => {
-  test.each(as("server"))("is sent nothing where its certificate is wrong: %s", async (kind) => {
-    const { certPem: cert, keyPem: key } = shop.wrong(kind, "reviews");
-    const received: string[] = [];
-    const sockets = new Set<TLSSocket>();
-    const server = createServer({ cert, key, ca: shop.bundlePem(), requestCert: true }, (socket) => {
-      sockets.add(socket);
-      socket.on("data", (bytes) => received.push(String(bytes)));
-      socket.on("error", () => {});
+/** What a server with this certificate received of a call of `web`, which expects `reviews`, and what the call came to. */
+async function called(certificate: TestCertificate, authority: TestAuthority = shop) {
+  const received: string[] = [];
+  const sockets = new Set<TLSSocket>();
+  const { certPem: cert, keyPem: key } = certificate;
+  const server = createServer({ cert, key, ca: authority.bundlePem(), requestCert: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("data", (bytes) => {
+      received.push(String(bytes));
+      socket.end("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
     });
-    server.on("tlsClientError", () => {});
-    await once(server.listen(0, "127.0.0.1"), "listening");
-    onTestFinished(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-    const address = `127.0.0.1:${(server.address() as { port: number }).port}`;
-    const config = {
-      apiVersion: "heddle/v1",
-      services: { web: {}, reviews: { retry: "off", endpoints: [{ address }], identities: [shop.id("reviews").text] } },
-    };
-    const client = createMesh({ service: "web", config, transport: httpTransport(), identity: shop.source("web") });
-    onTestFinished(() => client.close({ limit: 0 }));
-    await client.ready();
-    const error = await meshRequest(
-      client,
-      new MeshDispatcher(client),
-    )("http://reviews/").then(
-      () => null,
-      (reason: unknown) => reason,
-    );
-    expect(received).toEqual([]);
-    expect(meshError(error)?.code).toBe("connect_failed");
-    expect(meshError(error)?.message).toContain("this side refused the server: ");
-    expect(meshError(error)?.message).toContain(said(kind, "reviews", "server"));
+    socket.on("error", () => {});
   });
+  server.on("tlsClientError", () => {});
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = `127.0.0.1:${(server.address() as { port: number }).port}`;
+  const config = {
+    apiVersion: "heddle/v1",
+    services: { web: {}, reviews: { retry: "off", endpoints: [{ address }], identities: [authority.id("reviews").text] } },
+  };
+  const client = createMesh({ service: "web", config, transport: httpTransport(), identity: authority.source("web") });
+  onTestFinished(() => client.close({ limit: 0 }));
+  await client.ready();
+  const error = await meshRequest(
+    client,
+    new MeshDispatcher(client),
+  )("http://reviews/").then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  return { received, error: meshError(error) };
+}
+
+describe("a server", () => {
+  test("that is who it should be is called", async () => {
+    const { received, error } = await called(shop.issue("reviews"));
+    expect([received.length, error]).toEqual([1, undefined]);
+  });
+
+  test.each(as("server"))("is sent nothing where its certificate is wrong: %s", async (kind) => {
+    const { received, error } = await called(shop.wrong(kind, "reviews"));
+    expect(received).toEqual([]);
+    expect(error?.code).toBe("connect_failed");
+    expect(error?.message).toContain("this side refused the server: ");
+    expect(error?.message).toContain(said(kind, "reviews", "server"));
+  });
+});
+
+describe("an authority of another trust domain, which is trusted for that one", () => {
+  const ours = testAuthority({ trustDomain: "shop.test" });
+  const bank = testAuthority({ trustDomain: "bank.test" });
+  ours.trust(bank);
+  // Right in all else for the side that presents it.
+  const asOurs = (side: "client" | "server", service: string) => bank.wrong(`${side}-alone`, ours.id(service).text);
+  const words = (service: string) =>
+    `the certificate of spiffe://shop.test/${service}, issued by "O=bank.test, CN=test authority", has no path to a root of shop.test`;
+
+  test("makes no caller of ours", async () => {
+    const { port, problems, called: calls } = await reviews(ours);
+    expect(await asked(port, options(asOurs("client", "web")))).toBe("");
+    expect(problems.map(({ message }) => message).join()).toContain(words("web"));
+    expect(await asked(port, options(bank.issue("web")))).toMatch(/^HTTP\/1\.1 403 /);
+    expect(calls()).toBe(0);
+    expect(await asked(port, options(ours.issue("web")))).toMatch(/served$/);
+  });
+
+  test("makes no server of ours", async () => {
+    const { received, error } = await called(asOurs("server", "reviews"), ours);
+    expect(error?.message).toContain(words("reviews"));
+    const theirs = await called(bank.issue("reviews"), ours);
+    expect(theirs.error?.message).toContain("expected spiffe://shop.test/reviews");
+    expect([...received, ...theirs.received]).toEqual([]);
+  });
+});
+
+test.each(["TLSv1.2", "TLSv1.3"] as const)("the session of who was let in lets nobody in (%s)", async (version) => {
+  const { port, called: calls } = await reviews();
+  const only = { minVersion: version, maxVersion: version };
+  const secure = connectTls({ ...options(shop.issue("web")), ...only, socket: connectTcp(port, "127.0.0.1") });
+  let session: Buffer | undefined;
+  secure.on("session", (given) => (session = given));
+  secure.on("error", () => {});
+  secure.resume();
+  secure.write("GET /open HTTP/1.1\r\nhost: reviews\r\nconnection: close\r\n\r\n");
+  await once(secure, "close");
+  expect(calls()).toBe(1);
+  // Node's client may keep a session that has no ticket; there is nothing at the listener that it would be found by.
+  session ??= secure.getSession();
+  expect(await asked(port, { ...only, rejectUnauthorized: false, ...(session && { session }) })).toBe("");
+  expect(calls()).toBe(1);
 });

@@ -120,7 +120,7 @@ test.each(["strict", "permissive"])(
     expect(await asWeb(port)).toBe(200);
     expect(called()).toBe(1);
     // The listener gives each ten seconds in all.
-    await Promise.all(sockets.map((socket) => socket.closed || once(socket, "close")));
+    await Promise.all(sockets.map((socket) => socket.closed || new Promise((closed) => socket.once("close", closed))));
     await vi.waitFor(async () => expect(await connections()).toBeLessThanOrEqual(1), 20_000);
   },
 );
