@@ -1,4 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
+import { MeshError } from "../errors.ts";
 import { headerValue, type MeshRequest } from "../message.ts";
 
 /** Methods that may be a span's name (HTTP semantic conventions; every other one is `_OTHER`). */
@@ -55,6 +56,19 @@ export function serverAttributes({ method, scheme, authority, path, headers, con
   const userAgent = headerValue(headers, "user-agent");
   if (userAgent !== undefined) attributes["user_agent.original"] = userAgent;
   if (context.peer !== "") attributes["client.address"] = splitAddress(context.peer).host;
+  const peer = context.inbound?.peer;
+  if (peer) attributes["heddle.peer_id"] = peer.spiffeId;
+  return attributes;
+}
+
+/**
+ * What was decided about a request that came in: the words of the access log. The semantic conventions have none for identities of
+ * workloads and for decisions (`tls.client.*` are names and digests of certificates), so these are the mesh's own.
+ */
+export function decisionAttributes({ context: { authorization } }: MeshRequest, failure: unknown): Attributes {
+  const attributes: Attributes = {};
+  if (authorization !== null) attributes["heddle.authorization"] = authorization.rule ?? authorization.reason;
+  if (failure instanceof MeshError) attributes["heddle.refused"] = failure.code;
   return attributes;
 }
 

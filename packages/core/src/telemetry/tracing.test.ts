@@ -1,7 +1,7 @@
 import { context, propagation, SpanKind, SpanStatusCode, type TextMapPropagator, trace } from "@opentelemetry/api";
 import { AlwaysOffSampler } from "@opentelemetry/sdk-trace-node";
 import { afterEach, describe, expect, test } from "vitest";
-import { answering, failing, requestWith, scopeWith, tried } from "../../../../test/telemetry/fake-exchange.ts";
+import { answering, failing, inboundOf, requestWith, scopeWith, tried } from "../../../../test/telemetry/fake-exchange.ts";
 import { registerSdk, unregisterSdk } from "../../../../test/telemetry/otel-sdk.ts";
 import { MeshError } from "../errors.ts";
 import type { Handler } from "../layer.ts";
@@ -410,5 +410,41 @@ describe("a SERVER span", () => {
     await server(failing(new Error("boom")))(inbound()).catch(() => {});
     expect(spans().map((span) => span.attributes["error.type"])).toEqual([undefined, "500", "failed"]);
     expect(spans().map((span) => span.status.code)).toEqual([SpanStatusCode.UNSET, SpanStatusCode.ERROR, SpanStatusCode.ERROR]);
+  });
+
+  test("says which identity called and which rule decided", async () => {
+    const { server } = layers();
+    const { spans } = registerSdk();
+    const { handler, body } = answering();
+    body.end(null);
+    const request = inbound();
+    request.context.inbound = inboundOf("spiffe://shop.example/web");
+    request.context.authorization = { rule: "web-reads", reason: "allowed_by_rule", audited: [], shadow: null };
+    await server(handler)(request);
+    expect(spans()[0]?.attributes).toMatchObject({
+      "heddle.peer_id": "spiffe://shop.example/web",
+      "heddle.authorization": "web-reads",
+      "http.response.status_code": 200,
+    });
+    expect(spans()[0]?.attributes).not.toHaveProperty("heddle.refused");
+  });
+
+  test("of a refused request has the answer's status and the reason, and is an error from status 500 on", async () => {
+    const { server } = layers();
+    const { spans } = registerSdk();
+    const denied = inbound();
+    denied.context.authorization = { rule: null, reason: "not_allowed", audited: [], shadow: null };
+    await server(failing(new MeshError("permission_denied", "no allow rule matches")))(denied).catch(() => {});
+    await server(failing(new MeshError("not_ready", "no source has spoken")))(inbound()).catch(() => {});
+    const [refused, early] = spans();
+    expect(refused?.attributes).toMatchObject({
+      "http.response.status_code": 403,
+      "heddle.authorization": "not_allowed",
+      "heddle.refused": "permission_denied",
+    });
+    expect(refused?.attributes).not.toHaveProperty("error.type");
+    expect(refused?.status.code).toBe(SpanStatusCode.UNSET);
+    expect(early?.attributes).toMatchObject({ "http.response.status_code": 503, "error.type": "not_ready", "heddle.refused": "not_ready" });
+    expect(early?.status.code).toBe(SpanStatusCode.ERROR);
   });
 });

@@ -14,12 +14,13 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type { TraceContext } from "../context.ts";
+import { MeshError } from "../errors.ts";
 import type { Handler, Layer } from "../layer.ts";
 import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse } from "../message.ts";
 import { contextWithSpan } from "./context-with-span.ts";
 import { type Direction, outcomeOf, whenOver } from "./exchange.ts";
 import { writeTraceContext } from "./propagation.ts";
-import { clientAttributes, peerAttributes, serverAttributes, spanName } from "./span-attributes.ts";
+import { clientAttributes, decisionAttributes, peerAttributes, serverAttributes, spanName } from "./span-attributes.ts";
 import { tracerLookup } from "./tracer.ts";
 
 export interface TracingDeps {
@@ -222,6 +223,7 @@ function endServerSpan(span: Span, request: MeshRequest, response: MeshResponse 
     span.setAttribute("http.route", route);
     span.updateName(`${spanName(request.method)} ${route}`);
   }
+  span.setAttributes(decisionAttributes(request, response === null ? failure : null));
   setResult(span, "inbound", 500, request, response, failure);
   span.end();
 }
@@ -236,10 +238,18 @@ function setResult(
   failure: unknown,
 ): void {
   const attributes: Attributes = {};
-  if (response !== null) attributes["http.response.status_code"] = response.status;
+  const status = response?.status ?? refusedWith(direction, failure);
+  if (status !== null) attributes["http.response.status_code"] = status;
   if (response !== null && response.status >= errorFrom) attributes["error.type"] = String(response.status);
+  // Of a request that was refused and answered with less than that, the caller is to blame: no error of this service.
+  else if (response === null && status !== null && status < errorFrom) return void span.setAttributes(attributes);
   else if (response === null || failure !== null) attributes["error.type"] = String(outcomeOf(direction, request, response, failure));
   span.setAttributes(attributes);
   if (attributes["error.type"] === undefined) return;
   span.setStatus(failure instanceof Error ? { code: SpanStatusCode.ERROR, message: failure.message } : { code: SpanStatusCode.ERROR });
+}
+
+/** What a failure of the mesh is answered with above; null: it is no answer of this process. */
+function refusedWith(direction: Direction, failure: unknown): number | null {
+  return direction === "inbound" && failure instanceof MeshError ? failure.status : null;
 }
