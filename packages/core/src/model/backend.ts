@@ -13,7 +13,7 @@ export interface TlsSettings {
   readonly subjectAltNames: readonly string[];
   /** Who may have signed it (simple). */
   readonly authorities: { readonly kind: "system" } | { readonly kind: "file"; readonly path: string };
-  /** The name asked for in the handshake; null: the service's first host. */
+  /** The name asked for in the handshake; null: the host of the request. */
   readonly sni: string | null;
 }
 

@@ -15,7 +15,7 @@ type Plain = Record<string, unknown>;
 
 /**
  * A copy of the value with everything removed that its kind refuses, each removal reported. Undefined if nothing is left of it.
- * Items of lists are never removed, so that their positions hold: a refused mapping leaves an empty one behind.
+ * Mappings are never removed from lists, so that their positions hold: a refused one leaves an empty one behind.
  */
 export function checkShape(kind: Kind, value: unknown, mistakes: Mistakes, path: Path = [], memory?: CheckMemory): unknown {
   switch (kind.kind) {

@@ -1,10 +1,9 @@
-import { authorizationProblems } from "../../authorization/terms/check-policies.ts";
 import { readJwks, unusable } from "../../authorization/terms/jwks.ts";
-import type { AuthorizeDocument, InboundDocument, JwtDocument, MeshDocument, ServiceDocument } from "../../gen/document.ts";
+import type { InboundDocument, JwtDocument, MeshDocument, ServiceDocument } from "../../gen/document.ts";
 import { compileIdentityTemplate } from "../../identity/names/identity-template.ts";
+import { crossCheckAuthorize } from "./cross-check-authorize.ts";
 import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
-import { authorizationOf } from "./translate-authorize.ts";
 import { identitiesOf } from "./translate-security.ts";
 
 /** The template must have what it names. */
@@ -50,8 +49,7 @@ function checkInbound(inbound: InboundDocument, path: Path, mistakes: Mistakes):
   checkJwt(inbound.jwt ?? [], [...path, "jwt"], mistakes);
   if (inbound.trustedHops !== undefined && inbound.authorize === undefined)
     mistakes.add([...path, "trustedHops"], "has no meaning without authorize, which alone asks for the client's address", "key");
-  for (const [index, policy] of (inbound.authorize ?? []).entries()) checkPolicy(policy, [...path, "authorize", index], mistakes);
-  checkAuthorization(inbound, path, mistakes);
+  crossCheckAuthorize(inbound, path, mistakes);
 }
 
 function checkJwt(rules: readonly JwtDocument[], path: Path, mistakes: Mistakes): void {
@@ -76,35 +74,4 @@ function checkKeys(inline: unknown, path: Path, mistakes: Mistakes): void {
   const ring = readJwks(inline);
   const problem = ring.ok ? unusable(ring.value) : ring.reason;
   if (problem !== null) mistakes.add(path, `is no key set that tokens can be verified with: ${problem}`);
-}
-
-function checkPolicy(policy: AuthorizeDocument, path: Path, mistakes: Mistakes): void {
-  const own = (["from", "to", "when"] as const).filter((key) => policy[key] !== undefined);
-  if (policy.rules !== undefined && own.length > 0)
-    mistakes.add([...path, own[0] ?? "from"], "stands beside `rules`, expected one or the other: each rule has its own", "key");
-  if (policy.rules === undefined && own.length === 0)
-    mistakes.add(path, "has neither from, to, when nor rules; `rules: [{}]` takes every request, `rules: []` none");
-  const rules = policy.rules?.map((rule, index) => ({ rule, at: [...path, "rules", index] })) ?? [{ rule: policy, at: path }];
-  for (const { rule, at } of rules) {
-    for (const key of ["from", "to"] as const)
-      for (const [index, group] of (rule[key] ?? []).entries())
-        if (Object.keys(group).length === 0) mistakes.add([...at, key, index], "is empty, and would take everything");
-    for (const [index, { values, notValues }] of (rule.when ?? []).entries())
-      if (values === undefined && notValues === undefined) mistakes.add([...at, "when", index], "has neither values nor notValues");
-  }
-}
-
-/** What can never match, at the policy that says it. */
-function checkAuthorization(inbound: InboundDocument, path: Path, mistakes: Mistakes): void {
-  // Where something is missing that the shape requires, it was said already.
-  const policies = (inbound.authorize ?? []).filter(({ name }) => name !== undefined);
-  const authorization = authorizationOf({ ...inbound, authorize: policies }, () => "");
-  if (authorization === null) return;
-  const indexes = new Map((inbound.authorize ?? []).map(({ name }, index) => [name, index]));
-  for (const { at, message } of authorizationProblems(authorization.policies, authorization.pathNormalisation)) {
-    const name = policies.map((policy) => policy.name).find((each) => at === each || at.startsWith(`${each}: `));
-    const index = name === undefined ? undefined : indexes.get(name);
-    const where = name === undefined || at === name ? "" : `${at.slice(name.length + 2)}: `;
-    mistakes.add(index === undefined ? [...path, "authorize"] : [...path, "authorize", index], `${where}${message}`);
-  }
 }

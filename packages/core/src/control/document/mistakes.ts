@@ -14,6 +14,8 @@ export class Mistakes {
   readonly #places: Places;
   /** What is inherited is checked wherever it is in force, and reported once. */
   readonly #reported = new Set<string>();
+  /** What holds something that is wrong. */
+  readonly #around = new Set<string>();
   readonly #services = new Set<string>();
   #isElsewhere = false;
   #errors = 0;
@@ -36,6 +38,11 @@ export class Mistakes {
     return this.#isElsewhere || this.#services.has(service);
   }
 
+  /** Whether something that stands directly in this list or mapping was refused, and is missing from what was kept of it. */
+  hasMistakeIn(path: Path): boolean {
+    return this.#around.has(formatPath(path));
+  }
+
   /** The known word that was probably meant, if there is one and suggestions have not become too many. */
   suggest(word: string, known: () => Iterable<string>): string | undefined {
     if (this.#suggestions >= MOST_SUGGESTIONS) return undefined;
@@ -46,6 +53,7 @@ export class Mistakes {
   /** A mistake at this path. */
   add(path: Path, message: string, of: "key" | "value" = "value"): void {
     this.#errors++;
+    this.#around.add(formatPath(path.slice(0, -1)));
     this.#push(path, message, of, "error");
   }
 
@@ -78,6 +86,7 @@ export function describe(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object") return "a mapping";
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
-  const written = typeof value === "string" ? JSON.stringify(value) : String(value);
+  // Whoever writes a user and a password into a URL does not want to read them in a log.
+  const written = typeof value === "string" ? JSON.stringify(value.replace(/\/\/[^/]*@/g, "//...@")) : String(value);
   return written.length > 80 ? `${written.slice(0, 77)}...` : written;
 }

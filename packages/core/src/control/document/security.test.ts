@@ -215,11 +215,20 @@ test.each([
   [{ name: "a", from: [{}] }, ".from[0]: is empty"],
   [{ name: "a", when: [{ key: "source.ip" }] }, ".when[0]: has neither values nor notValues"],
   [{ name: "a", when: [{ key: "source.pi", values: ["1.1.1.1"] }] }, ".when[0].key: found"],
-  [{ name: "a", to: [{ methods: ["get"] }] }, ": rule a: to 0: method: "],
-  [{ name: "a", to: [{ paths: ["/a/../b"] }] }, ": rule a: to 0: path: "],
-  [{ name: "a", to: [{ ports: ["http"] }] }, ": rule a: to 0: port: "],
-  [{ name: "a", from: [{ ipBlocks: ["10.0.0.0/33"] }] }, ": rule a: from 0: peer-ip: "],
-  [{ name: "a", from: [{ serviceAccounts: ["web"] }] }, ": rule a: from 0: service-account: "],
+  [{ name: "a", to: [{ methods: ["get"] }] }, '.to[0].methods[0]: "get" never matches'],
+  [{ name: "a", to: [{ paths: ["/a/../b"] }] }, '.to[0].paths[0]: "/a/../b" never matches'],
+  [{ name: "a", to: [{ ports: ["http"] }] }, '.to[0].ports[0]: "http" must be a port from 1 to 65535'],
+  [{ name: "a", from: [{ ipBlocks: ["10.0.0.0/33"] }] }, '.from[0].ipBlocks[0]: "10.0.0.0/33" must'],
+  [{ name: "a", when: [{ key: "destination.port", notValues: ["80", "0"] }] }, '.when[0].notValues[1]: "0" must be a port'],
+  [{ name: "a", rules: [{}, { to: [{ methods: ["GET", "put"] }] }] }, '.rules[1].to[0].methods[1]: "put" never matches'],
+  [
+    { name: "a", from: [{ serviceAccounts: ["a/b"], notNamespaces: ["a"] }] },
+    ".from[0]: names service accounts, and a namespace beside them",
+  ],
+  [{ name: "a", from: [{ principal: ["spiffe://a/b"] }] }, ".from[0].principal: found the unknown key"],
+  [{ name: "a", form: [{ principals: ["spiffe://a/b"] }] }, ".form: found the unknown key"],
+  [{ name: "a", to: [{ ports: [80, "81"] }] }, ".to[0].ports[0]: found 80, expected"],
+  [{ name: "a", from: [{ serviceAccounts: ["web"] }] }, '.from[0].serviceAccounts[0]: "web" must'],
 ])("a policy that would take everything by mistake, or never match, is a mistake at its place (%#)", (policy, expected) => {
   const problems = problemsOf({ inbound: { authorize: [policy] } });
   expect(problems).toHaveLength(1);
@@ -229,12 +238,61 @@ test.each([
 test("two policies of one name are a mistake", () => {
   const policy = { name: "a", rules: [{}] };
   expect(problemsOf({ inbound: { authorize: [policy, policy] } })).toEqual([
-    "services.reviews.inbound.authorize[1]: two policies have this name",
+    'services.reviews.inbound.authorize[1].name: found "a", which is the name of [0], expected one of its own',
   ]);
 });
 
-test("an edit of the trust domain reaches every service", () => {
-  const mesh = (trustDomain: string) => ({ trustDomain, identityTemplate: "spiffe://{trustDomain}/{service}" });
-  expect(loaded({}, mesh("a.example")).backend.tls.identities).toEqual(["spiffe://a.example/reviews"]);
-  expect(loaded({}, mesh("b.example")).backend.tls.identities).toEqual(["spiffe://b.example/reviews"]);
+test("the security part of the documented sample is a document", () => {
+  const text = `apiVersion: heddle/v1
+mesh:
+  trustDomain: shop.example
+  egress: allow
+  identityTemplate: "spiffe://{trustDomain}/ns/{namespace}/sa/{service}"
+services:
+  web: {}
+  reviews:
+    hosts: [reviews, reviews.default.svc.cluster.local]
+    protocol: http1                  # http1 | http2 | grpc
+    identities: ["spiffe://shop.example/ns/shop/sa/reviews"]
+    tls: { mode: mutual }            # disable | simple | mutual
+    inbound:                         # enforced in the processes that join as \`reviews\`
+      mtls: strict                   # strict | permissive | disable
+      jwt: [{ issuer: "https://issuer.example", audiences: [reviews], jwks: { file: jwks.json } }]
+      authorize:
+        - { name: shop-reads, action: allow, from: [{ principals: ["spiffe://shop.example/ns/shop/sa/web"] }], to: [{ methods: [GET], paths: ["/api/*"] }] }
+`;
+  const { snapshot, problems } = loadDocument(text, "mesh.yaml");
+  expect(problems).toEqual([]);
+  expect(snapshot?.backends.get("web")?.tls).toMatchObject({ mode: "automatic", identities: ["spiffe://shop.example/ns/default/sa/web"] });
+  expect(snapshot?.backends.get("reviews")?.tls).toMatchObject({
+    mode: "mutual",
+    identities: ["spiffe://shop.example/ns/shop/sa/reviews"],
+  });
+  expect(snapshot?.inboundPolicies.get("reviews")).toMatchObject({
+    mtls: "strict",
+    jwt: [{ audiences: ["reviews"], jwks: { kind: "file", path: "jwks.json" }, origin: "mesh.yaml:15:13" }],
+    authorization: { policies: [{ name: "shop-reads", action: "allow", mode: "enforce", origin: "mesh.yaml:17:11" }] },
+  });
+});
+
+test("mistakes of a policy stand in their own lines, and no password of a URL is in one", () => {
+  const text = `apiVersion: heddle/v1
+services:
+  reviews:
+    inbound:
+      jwt:
+        - issuer: a
+          jwks: { url: "https://me:secret@issuer.example/keys" }
+      authorize:
+        - name: reads
+          to:
+            - methods: [GET]
+              paths:
+                - /api/*
+                - api
+`;
+  expect(loadDocument(text, "mesh.yaml").problems.map(({ where, message }) => `${where} ${message}`)).toEqual([
+    expect.stringMatching(/^mesh.yaml:7:24 .*jwks\.url: found "https:\/\/\.\.\.@issuer\.example\/keys", .*must not hold credentials/),
+    expect.stringMatching(/^mesh.yaml:14:19 .*paths\[1\]: "api" never matches: paths begin with a slash/),
+  ]);
 });

@@ -19,7 +19,7 @@ import type {
 } from "../../model/authorization.ts";
 import type { Path } from "./places.ts";
 
-const DEFAULT_PATH_NORMALISATION: PathNormalisation = "merge-slashes";
+export const DEFAULT_PATH_NORMALISATION: PathNormalisation = "merge-slashes";
 
 /** null: nothing decides, and no path is changed. */
 export function authorizationOf(inbound: InboundDocument | undefined, at: (...path: Path) => string): InboundAuthorization | null {
@@ -42,7 +42,10 @@ function policyOf(policy: AuthorizeDocument, origin: string): AuthorizationPolic
   };
 }
 
-function ruleOf({ from = [], to = [], when = [] }: Pick<AuthorizeRuleDocument, "from" | "to" | "when">, name: string): AuthorizationRule {
+export function ruleOf(
+  { from = [], to = [], when = [] }: Pick<AuthorizeRuleDocument, "from" | "to" | "when">,
+  name: string,
+): AuthorizationRule {
   return { name, from: from.map(sourceGroup), to: to.map(operationGroup), when: when.flatMap(whenConditions) };
 }
 
