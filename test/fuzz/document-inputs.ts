@@ -2,10 +2,23 @@ import fc from "fast-check";
 import { FORMATS, type FormatName } from "../../packages/core/src/control/document/formats.ts";
 import type { Kind, ObjectKind } from "../../packages/core/src/control/document/kinds.ts";
 import { DOCUMENT } from "../../packages/core/src/control/document/schema.ts";
+import { inbound } from "../../packages/core/src/control/document/schema-security.ts";
 
 // Documents made from the schema: what it allows, in the few names that make references meet.
 
+/** Of P-256: the generator itself, which is a point of the curve. */
+const PUBLIC_KEY = {
+  kty: "EC",
+  crv: "P-256",
+  kid: "one",
+  x: "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+  y: "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+};
+
 const NAMES = ["reviews", "ratings", "v1"];
+
+/** Claimed by no host of another service. */
+const GUARDED = "guarded";
 
 const SAMPLES: Readonly<Record<FormatName, readonly string[]>> = {
   text: ["a", "", "heddle"],
@@ -39,6 +52,32 @@ const SAMPLES: Readonly<Record<FormatName, readonly string[]>> = {
   regex: ["a.*", "(a|b)+"],
   substitution: ["/x", "\\0"],
 };
+
+/** What is right under one key, where the kind alone allows much that is not: without these, hardly a policy would be. */
+const OF_KEYS: Readonly<Record<string, readonly unknown[]>> = {
+  "JwksDocument.inline": [{ keys: [PUBLIC_KEY] }, { keys: [] }, { keys: [{ kty: "oct", k: "c2VjcmV0" }] }],
+  "AuthorizeFromDocument.principals": ["spiffe://shop.example/web", "shop.example/*", "*"],
+  "AuthorizeFromDocument.trustDomains": ["shop.example", "*"],
+  "AuthorizeFromDocument.namespaces": ["shop", "sh*"],
+  "AuthorizeFromDocument.serviceAccounts": ["shop/web"],
+  "AuthorizeFromDocument.requestPrincipals": ["https://issuer.example/*", "*"],
+  "AuthorizeFromDocument.ipBlocks": ["10.0.0.0/8", "::1", "10.0.0.1"],
+  "AuthorizeFromDocument.remoteIpBlocks": ["0.0.0.0/0"],
+  "AuthorizeToDocument.hosts": ["reviews", "*.shop", "Reviews:80"],
+  "AuthorizeToDocument.ports": ["80", "9081"],
+  "AuthorizeToDocument.methods": ["GET", "P*", "get"],
+  "AuthorizeToDocument.paths": ["/api/*", "/v/{*}/x", "/{**}", "*.html", "api", "/a/../b"],
+  "AuthorizeWhenDocument.values": ["10.0.0.1", "80", "a*", "*"],
+};
+
+/** The inverse of a key has the values of the key. */
+function valuesOf(object: string, key: string, kind: Kind): fc.Arbitrary<unknown> {
+  const upright = key.replace(/^not([A-Z])/, (_, letter: string) => letter.toLowerCase());
+  const values = OF_KEYS[`${object}.${upright}`];
+  if (!values) return lazily(kind);
+  const one = fc.constantFrom(...values);
+  return kind.kind === "list" ? fc.array(one, { minLength: kind.atLeast ?? 0, maxLength: 2 }) : one;
+}
 
 /** Anything that this kind allows, and a little that only the checks across fields refuse. */
 function anyOf(kind: Kind): fc.Arbitrary<unknown> {
@@ -83,7 +122,7 @@ function anyOf(kind: Kind): fc.Arbitrary<unknown> {
 }
 
 /** Few keys, so that many documents are right as a whole. */
-function objectOf({ keys, choice }: ObjectKind): fc.Arbitrary<unknown> {
+function objectOf({ name: object, keys, choice }: ObjectKind): fc.Arbitrary<unknown> {
   const required = Object.keys(keys).filter((name) => keys[name]?.required);
   const optional = Object.keys(keys).filter((name) => !keys[name]?.required && !choice?.of.includes(name));
   const chosen = fc.constantFrom(...(choice ? [...choice.of, ...(choice.required ? [] : [undefined])] : [undefined]));
@@ -91,7 +130,7 @@ function objectOf({ keys, choice }: ObjectKind): fc.Arbitrary<unknown> {
   return picked.chain(([some, one]) => {
     const names = [...required, ...some, ...(one === undefined ? [] : [one])].filter((name) => name !== "");
     return fc
-      .tuple(...names.map((name) => lazily(keys[name]?.kind as Kind)))
+      .tuple(...names.map((name) => valuesOf(object, name, keys[name]?.kind as Kind)))
       .map((values) => own(names.map((name, index) => [name, values[index]])));
   });
 }
@@ -121,8 +160,13 @@ export const documents: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc
   .tuple(
     objectOf({ ...DOCUMENT, keys: Object.fromEntries(Object.entries(DOCUMENT.keys).filter(([name]) => !name.startsWith("$"))) }),
     lazily(DOCUMENT.keys.services?.kind as Kind),
+    // Deep in a document, and hardly ever met by chance.
+    fc.option(lazily(inbound), { freq: 3 }),
   )
-  .map(([document, services]) => ({ services, ...(document as object) }));
+  .map(([document, services, demands]) => {
+    const guarded = demands === null ? {} : { services: { ...(services as object), [GUARDED]: { inbound: demands } } };
+    return { services, ...(document as object), ...guarded };
+  });
 
 export type Change = readonly [at: number, kind: "replace" | "rename" | "add" | "remove", name: string, value: unknown];
 

@@ -3,6 +3,8 @@ import { loadDocument, type MeshSnapshot, parseDuration } from "@heddle/core";
 import fc from "fast-check";
 import { expect } from "vitest";
 import { checkDocument } from "../../packages/core/src/control/document/check.ts";
+import type { ConditionGroup } from "../../packages/core/src/model/authorization.ts";
+import { JWT_ALGORITHMS } from "../../packages/core/src/model/jwt.ts";
 import { type Change, changed, documents } from "./document-inputs.ts";
 import { expectSame, fuzz } from "./fuzz.ts";
 import { edited, edits, HOSTILE_NAMES, hostileText, OWN_ERROR, oddValues } from "./hostile.ts";
@@ -53,6 +55,24 @@ function inForce(document: Plain, service: unknown, policy: string): unknown {
   return [at(service, policy), ...named, at(document, "defaults", policy)].find((value) => value !== undefined);
 }
 
+/** Of each condition: whether it is inverted, and among how many values it chooses. In the order of the keys' names, which is any. */
+function asked(group: ConditionGroup): string {
+  const each = group.map((condition) => {
+    if (condition.kind === "group") throw new Error("documents have no groups");
+    const values = "values" in condition ? condition.values : "blocks" in condition ? condition.blocks : condition.ranges;
+    return `${condition.not ? "not " : ""}${values.length}`;
+  });
+  return each.sort().join(", ");
+}
+
+function written(...groups: readonly Plain[]): string {
+  return groups
+    .flatMap((group) => Object.entries(group))
+    .flatMap(([key, values]) => (Array.isArray(values) ? [`${/^not[A-Z]/.test(key) ? "not " : ""}${values.length}`] : []))
+    .sort()
+    .join(", ");
+}
+
 /** Nothing is granted that the document does not grant, and nothing is looser than it says. */
 function expectNothingLoosened(document: Plain, snapshot: MeshSnapshot): void {
   expectSame(snapshot.egress, at(document, "mesh", "egress") ?? "allow");
@@ -72,6 +92,20 @@ function expectNothingLoosened(document: Plain, snapshot: MeshSnapshot): void {
     expectSame(
       (policy?.authorization?.policies ?? []).map((each) => [each.name, each.action, each.mode]),
       authorize.map((each) => [each.name, each.action ?? "allow", each.mode ?? "enforce"]),
+    );
+    for (const [index, each] of authorize.entries())
+      expectSame(
+        policy?.authorization?.policies[index]?.rules.map(({ from, to, when }) => [from.map(asked), to.map(asked), asked(when)]),
+        ((each.rules ?? [each]) as readonly Plain[]).map(({ from, to, when }) => [
+          ((from ?? []) as readonly Plain[]).map((group) => written(group)),
+          ((to ?? []) as readonly Plain[]).map((group) => written(group)),
+          written(...((when ?? []) as readonly Plain[])),
+        ]),
+      );
+    const rules = (at(service, "inbound", "jwt") ?? []) as readonly Plain[];
+    expectSame(
+      policy?.jwt.map((rule) => [rule.issuer, rule.audiences, rule.algorithms, rule.forward]),
+      rules.map((rule) => [rule.issuer, rule.audiences ?? [], rule.algorithms ?? JWT_ALGORITHMS, rule.forward ?? false]),
     );
   }
   for (const [index, [name, service]] of services.entries()) {
@@ -128,6 +162,7 @@ function expectLimits(written: unknown, found: unknown): void {
 
 let taken = 0;
 let refused = 0;
+let guarded = 0;
 
 fuzz("a document is taken as it is written, or refused with what is wrong; text and object alike", plain, (document) => {
   const text = JSON.stringify(document);
@@ -144,6 +179,7 @@ fuzz("a document is taken as it is written, or refused with what is wrong; text 
     return;
   }
   taken++;
+  if ([...fromObject.snapshot.inboundPolicies.values()].some(({ authorization }) => authorization?.policies.length)) guarded++;
   const written = JSON.parse(text) as Plain;
   // Nothing is dropped, added or changed on the way.
   expectSame(JSON.parse(JSON.stringify(checkDocument(written).document)), written);
@@ -276,6 +312,7 @@ fuzz(
   "documents of the schema are neither all taken nor all refused",
   fc.constant(0),
   () => {
+    expectSame(guarded > 0.002 * taken, true, `${guarded} of ${taken} authorize`);
     expectSame([taken > 0.1 * (taken + refused), refused > 0.1 * (taken + refused)], [true, true], `${taken} taken, ${refused} refused`);
   },
   { share: 1e-9 },

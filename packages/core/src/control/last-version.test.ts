@@ -87,6 +87,16 @@ const LINES = [
   "defaults: { retry: { perTryTimeout: 500ms } }",
   "policies: { calm: { timeout: 2s } }",
   "mesh: { trustHeaders: true }",
+  "mesh: { identityTemplate: 'spiffe://a.example/{service}' }",
+  "mesh: { identityTemplate: 'spiffe://{trustDomain}/{service}', trustDomain: b.example }",
+  "mesh: { identityTemplate: 'spiffe://{trustDomain}/{service}' }",
+  "    tls: { mode: mutual }",
+  "    identities: [spiffe://a.example/x]",
+  "    inbound: { trustedHops: 1 }",
+  "    inbound:",
+  "      authorize: [{ name: reads, to: [{ paths: [/api/*] }] }]",
+  "      authorize: [{ name: reads, to: [{ paths: [api] }] }]",
+  "      jwt: [{ issuer: a, jwks: { file: keys.json } }]",
   "  web: null",
   "    retry: null",
   "  __proto__: {}",
@@ -231,4 +241,16 @@ test("what a service inherits is taken anew when it changes, and when it moves",
   expect(route(reader.afterBefore(documentOf([web], defaults("2s"))))?.timeout?.totalMs).toBe(2_000);
   const moved = reader.afterBefore(`apiVersion: heddle/v1\n${defaults("2s").replace("\n", "\n\n")}services:\n${web}`);
   expect(route(moved)?.policyFrom.timeout).toBe("mesh.yaml:4:3 (defaults.timeout)");
+});
+
+test("an edit of the mesh's identities reaches every service, though none of them changed", () => {
+  const reader = new Reader(true);
+  const mesh = (words: string): string => documentOf(["  web:\n    endpoints: []\n    tls: { mode: mutual }\n"], `mesh: { ${words} }\n`);
+  const template = "identityTemplate: 'spiffe://{trustDomain}/ns/{namespace}/sa/{service}'";
+  const identities = (words: string) => reader.afterBefore(mesh(words)).snapshot?.backends.get("web")?.tls.identities;
+  expect(identities(`${template}, trustDomain: a.example`)).toEqual(["spiffe://a.example/ns/default/sa/web"]);
+  expect(identities(`${template}, trustDomain: b.example`)).toEqual(["spiffe://b.example/ns/default/sa/web"]);
+  expect(identities(`${template}, trustDomain: b.example, namespace: shop`)).toEqual(["spiffe://b.example/ns/shop/sa/web"]);
+  const without = reader.afterBefore(mesh("trustDomain: b.example"));
+  expect(without.problems.map(({ message }) => message)).toEqual([expect.stringContaining("nothing says who its servers are")]);
 });
