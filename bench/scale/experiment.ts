@@ -1,4 +1,4 @@
-export const SCALE_SUITES = ["pick", "match", "update", "memory", "import", "policies", "growth"] as const;
+export const SCALE_SUITES = ["pick", "match", "update", "memory", "import", "security", "policies", "growth"] as const;
 export type ScaleSuite = (typeof SCALE_SUITES)[number];
 
 /** A row of the table: one reading of an experiment's probe. */

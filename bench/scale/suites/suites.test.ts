@@ -34,6 +34,7 @@ test("every limit that the design sets is judged", () => {
     "memory 500 bytes",
     "import 30 ms CPU",
     "import 5 MB",
+    "security 2 us CPU",
   ]);
 });
 
