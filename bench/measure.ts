@@ -48,9 +48,14 @@ export async function measure(comparison: Comparison, around: Surroundings, budg
   }
 }
 
-/** Compilers must have settled before the first round: a tenth of the time, at most two seconds for each variant. */
-async function warmUp(contestants: readonly Contestant[], { concurrency }: Comparison, budgetMs: number): Promise<void> {
-  const durationMs = Math.min(2_000, budgetMs / 10);
+/** Compilers must have settled before the first round, at the latest after so long for each variant. */
+const WARM_UP_MS = 2_000;
+/** Three servers of its own have to settle too, of which each gets a third of the requests. */
+const MUTUAL_WARM_UP_MS = 6_000;
+
+/** A tenth of the time at most. */
+async function warmUp(contestants: readonly Contestant[], { concurrency, isMutual }: Comparison, budgetMs: number): Promise<void> {
+  const durationMs = Math.min(isMutual ? MUTUAL_WARM_UP_MS : WARM_UP_MS, budgetMs / 10);
   for (const contestant of contestants) await contestant.slot({ concurrency, durationMs });
 }
 

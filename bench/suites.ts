@@ -138,7 +138,7 @@ export const COMPARISONS: readonly Comparison[] = [
     concurrency: 32,
     base: ENVOYS_MUTUAL.name,
     variants: [ENVOYS_MUTUAL, POOL_MUTUAL, MESH_MUTUAL, MESH_MUTUAL_UNTRACED],
-    share: 25,
+    share: 40,
     slotMs: 400,
     needsServers: true,
     isMutual: true,

@@ -11,15 +11,15 @@ const MORE_TOKENS_THAN_REMEMBERED = 1_100;
 
 /** Each rule is one that a request could need. The last is the one that lets it through. */
 const RULES_BY = {
-  "the caller of each is another": (number: number) => ({
+  "each of another caller": (number: number) => ({
     from: [{ principals: [number === RULES - 1 ? idOf(CALLER) : idOf(`caller-${number}`)] }],
     to: [{ methods: ["GET"], paths: [`/items/${number}/*`] }],
   }),
-  "the path of each is another": (number: number) => ({
+  "each for another path": (number: number) => ({
     from: [{ trustDomains: [idOf("").split("/")[2]] }],
     to: [{ methods: ["GET"], paths: [`/items/${number}/*`] }],
   }),
-  "all have to be asked": (number: number) => ({
+  "all of which have to be asked": (number: number) => ({
     from: [{ principals: [`*/${number === RULES - 1 ? CALLER : `caller-${number}`}`] }],
     to: [{ methods: ["GET"] }],
   }),
@@ -44,7 +44,12 @@ const AUTHORIZATION = Object.entries(RULES_BY).map(([name, rule], index) => {
   const path = `/items/${RULES - 1}/7`;
   // Where only the caller is asked there is no path to be refused for.
   const parameters = { policy: { authorize }, base: {}, path, ...(index < 2 ? { refused: "/elsewhere" } : {}) };
-  return inbound("authorization", parameters, limited(`${RULES} rules, ${name}: adds`, "added", "us CPU", 2, 2), index > 0);
+  return inbound(
+    "authorization",
+    parameters,
+    limited(`authorization by ${RULES} rules, ${name}: adds`, "added", "us CPU", 2, 2),
+    index > 0,
+  );
 });
 
 const FEW_RULES = (mutualDocument([]) as { services: { [SERVICE]: { inbound: object } } }).services[SERVICE].inbound;
@@ -55,7 +60,7 @@ export const SECURITY: readonly Experiment[] = [
   inbound(
     "strict",
     { ...STRICT, base: { mtls: "disable" } },
-    compared("mutual TLS demanded, and 3 rules: adds, without the TLS", "added", "us CPU"),
+    compared("strict mutual TLS and 3 rules: add, beside the TLS itself", "added", "us CPU"),
     false,
   ),
   inbound(
@@ -76,8 +81,8 @@ export const SECURITY: readonly Experiment[] = [
 function handshake(by: HandshakeParameters["by"]): Experiment {
   const name = {
     mesh: "a connection by mutual TLS between meshes, both ends",
-    node: "the same between undici and node:https",
-    plaintext: "the same in plaintext, between undici and node:http",
+    node: "a connection by mutual TLS between undici and node:https, both ends",
+    plaintext: "a connection in plaintext between undici and node:http, both ends",
   }[by];
   return {
     suite: "security",
