@@ -30,23 +30,28 @@ interface Ends {
   close(): Promise<void>;
 }
 
-/** What a connection costs both ends: a request on a connection of its own, less one on a kept connection. */
+/** What a connection costs both ends: requests on connections of their own, less as many on kept connections, for each that was opened. */
 export const open: OpenProbe<HandshakeParameters> = async ({ parameters: { by } }) => {
   const authority = new BenchAuthority();
   const ends = await ENDS[by](authority.folder);
-  const millis = async (path: string, durationMs: number): Promise<number> => {
+  /** Puts kept connections in place, or out of the way. */
+  const prepare = async (path: string): Promise<void> => {
+    await Promise.all(Array.from({ length: MOST_KEPT }, () => ends.get(path)));
+  };
+  const slot = async (path: string, durationMs: number): Promise<Slot> => {
+    await prepare(path);
     const before = ends.connections();
-    const slot = { concurrency: CONCURRENCY, durationMs };
-    const { cpuMicros, requests } = await runSlot({ call: () => ends.get(path), async close() {} }, slot);
-    const opened = ends.connections() - before;
-    if (path === ENDED && opened < requests - MOST_KEPT) throw new Error(`${opened} connections for ${requests} requests`);
-    if (path === KEPT && opened > MOST_KEPT) throw new Error(`${opened} connections for requests that keep them`);
-    return cpuMicros / requests / 1_000;
+    const call = (): Promise<void> => ends.get(path);
+    const { cpuMicros, requests } = await runSlot({ call, async close() {} }, { concurrency: CONCURRENCY, durationMs });
+    return { millis: cpuMicros / 1_000, requests, opened: ends.connections() - before };
   };
   return {
     async round(durationMs) {
-      const kept = await millis(KEPT, durationMs / 4);
-      return { connection: (await millis(ENDED, (3 * durationMs) / 4)) - kept };
+      const kept = await slot(KEPT, durationMs / 4);
+      const ended = await slot(ENDED, (3 * durationMs) / 4);
+      if (kept.opened > CONCURRENCY) throw new Error(`${kept.opened} connections for requests that keep them`);
+      if (ended.opened < ended.requests - MOST_KEPT) throw new Error(`${ended.opened} connections for ${ended.requests} requests`);
+      return { connection: (ended.millis - (ended.requests * kept.millis) / kept.requests) / ended.opened };
     },
     async close() {
       await ends.close();
@@ -54,6 +59,12 @@ export const open: OpenProbe<HandshakeParameters> = async ({ parameters: { by } 
     },
   };
 };
+
+interface Slot {
+  readonly millis: number;
+  readonly requests: number;
+  readonly opened: number;
+}
 
 const serve: RequestListener = (request, response) => {
   if (request.url === ENDED) response.setHeader("connection", "close");

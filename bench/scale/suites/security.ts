@@ -4,7 +4,7 @@ import type { HandshakeParameters } from "../probes/handshake.ts";
 import type { InboundParameters } from "../probes/inbound.ts";
 
 const PLAN: Plan = { processes: 2, rounds: 20, roundMs: 100, warmUpMs: 600 };
-const HANDSHAKE_PLAN: Plan = { processes: 1, rounds: 20, roundMs: 250, warmUpMs: 800 };
+const HANDSHAKE_PLAN: Plan = { processes: 1, rounds: 20, roundMs: 400, warmUpMs: 800 };
 const RULES = 100;
 /** A verified token is remembered as long as no thousand others came after it. */
 const MORE_TOKENS_THAN_REMEMBERED = 1_100;
