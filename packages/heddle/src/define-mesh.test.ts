@@ -51,6 +51,20 @@ test("a name that the document does not define is refused where it stands", () =
   });
   // @ts-expect-error there is no policy called impatient
   defineMesh({ apiVersion: "heddle/v1", policies: { patient: {} }, services: { reviews: { use: "impatient" } } });
+  defineMesh({
+    apiVersion: "heddle/v1",
+    mesh: { trustDomain: "shop.example", identityTemplate: "spiffe://{trustDomain}/{service}" },
+    services: {
+      reviews: {
+        tls: { mode: "mutual" },
+        inbound: { mtls: "strict", authorize: [{ name: "reads", from: [{ principals: ["spiffe://shop.example/web"] }] }] },
+      },
+      // @ts-expect-error mutal is no mode
+      ratings: { tls: { mode: "mutal" } },
+      // @ts-expect-error principal is not a key
+      web: { inbound: { authorize: [{ name: "reads", from: [{ principal: ["spiffe://shop.example/web"] }] }] } },
+    },
+  });
   // @ts-expect-error timeOut is not a key
   defineMesh({ apiVersion: "heddle/v1", services: { reviews: { timeOut: "1s" } } });
 });

@@ -227,7 +227,7 @@ test.each([
   ],
   [{ name: "a", from: [{ principal: ["spiffe://a/b"] }] }, ".from[0].principal: found the unknown key"],
   [{ name: "a", form: [{ principals: ["spiffe://a/b"] }] }, ".form: found the unknown key"],
-  [{ name: "a", to: [{ ports: [80, "81"] }] }, ".to[0].ports[0]: found 80, expected"],
+  [{ name: "a", to: [{ ports: [80, "http"] }] }, ".to[0].ports[0]: found 80, expected"],
   [{ name: "a", from: [{ serviceAccounts: ["web"] }] }, '.from[0].serviceAccounts[0]: "web" must'],
 ])("a policy that would take everything by mistake, or never match, is a mistake at its place (%#)", (policy, expected) => {
   const problems = problemsOf({ inbound: { authorize: [policy] } });
