@@ -140,6 +140,7 @@ export function startInbound(mesh: { readonly clock: Clock; readonly deadlines: 
   const context = new RequestContext(mesh.clock.now(), {}, cancel, scope);
   context.app = init.app;
   context.inbound = call;
+  context.peer = call.connection.peerAddress ?? "";
   call.start(context);
   const { method, scheme, authority, path, headers } = init;
   return { request: { method, scheme, authority, path, headers, body: null, context, cancel, attempt: null }, inbound: call };
