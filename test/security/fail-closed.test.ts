@@ -1,5 +1,8 @@
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
+import { createSecureServer } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CertificateSource, createMesh, fileSource, type Mesh, type MeshOptions, meshError } from "@heddle/core";
@@ -15,9 +18,9 @@ const shop = testAuthority();
 const QUIET = { onProblem: () => {} };
 
 /** `web`, which calls `reviews` there. */
-async function web(port: number, identity: CertificateSource, options: Partial<MeshOptions> = {}, document: object = {}): Promise<Mesh> {
-  const reviews = { retry: "off", endpoints: [{ address: `127.0.0.1:${port}` }], identities: [shop.id("reviews").text] };
-  const config = { apiVersion: "heddle/v1", ...document, services: { web: {}, reviews } };
+async function web(port: number, identity: CertificateSource, options: Partial<MeshOptions> = {}, service: object = {}): Promise<Mesh> {
+  const reviews = { retry: "off", endpoints: [{ address: `127.0.0.1:${port}` }], identities: [shop.id("reviews").text], ...service };
+  const config = { apiVersion: "heddle/v1", services: { web: {}, reviews } };
   const mesh = createMesh({ service: "web", config, transport: httpTransport(), identity, ...QUIET, ...options });
   onTestFinished(() => mesh.close({ limit: 0 }));
   return mesh;
@@ -77,6 +80,23 @@ test("a certificate that expires with none in its place calls nobody and lets no
   theirs.rotate();
   expect(await ask(fresh)).toBe(200);
 });
+
+test.each(["http1", "http2"] as const)(
+  "a connection to a server that goes on believing us ends with our certificate (%s)",
+  async (protocol) => {
+    const { certPem: cert, keyPem: key } = shop.issue("reviews");
+    const create = (protocol === "http1" ? createHttpsServer : createSecureServer) as typeof createHttpsServer;
+    const server = create({ cert, key, ca: shop.bundlePem(), requestCert: true }, ((_request: unknown, response: ServerResponse) =>
+      response.end()) as never);
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as { port: number };
+    const client = await web(port, shop.source("web", { lifetime: "3s" }), {}, { protocol });
+    await client.ready();
+    expect(await ask(client)).toBe(200);
+    await vi.waitFor(async () => expect(String(await ask(client))).toMatch(/^no_identity: /), { timeout: 10_000, interval: 100 });
+  },
+);
 
 test("an identity source that never speaks leaves the mesh not ready, in both directions", async () => {
   const silent: CertificateSource = { name: "silent", watch: () => () => {} };

@@ -152,6 +152,7 @@ class RunningMesh implements Mesh {
       report: (problem) => this.#problems.report(problem),
       identified: () => this.#settleWaiting(),
       rotated: ({ formerUntilMs }) => this.#channels.rotate(formerUntilMs),
+      expired: () => this.#channels.expire(),
     });
     this.serverTls = this.#security.serverTls;
     const time = { clock: this.clock, deadlines: this.deadlines, random: this.random, waits: this.#waits };

@@ -40,6 +40,8 @@ export interface SecurityDependencies {
   identified(): void;
   /** Certificate or roots are others. */
   rotated(change: IdentityChange): void;
+  /** The certificate ended, and there is no other. */
+  expired(): void;
 }
 
 /** For people; no key material. */
@@ -77,10 +79,11 @@ export class Security implements InboundSecurity {
   }
 
   #watch(source: CertificateSource): MeshTlsParts {
-    const { clock, random, report, identified, rotated } = this.#dependencies;
+    const { clock, random, report, identified, rotated, expired } = this.#dependencies;
     const { service } = this.#means;
     const identity = new WorkloadIdentity({ source, clock, random, service, report });
     identity.onChange(rotated);
+    identity.onExpiry(expired);
     identity.onFirst(identified);
     return { identity, contexts: new SecureContexts(identity), verifier: peerVerifier(), clock };
   }

@@ -42,6 +42,22 @@ function channels(random = seededRandom(1)) {
   return { clock, transport, all, open, busy };
 }
 
+test("an expiry closes every channel of mutual TLS at once, and cuts what has not finished 5 minutes later", async () => {
+  const { clock, transport, all, open, busy } = channels();
+  open({ address: "a:1" });
+  open({ address: "a:2", tls: tlsOf("simple") });
+  open({ address: "a:3", tls: null });
+  const { sent } = busy("a:4");
+  all.rotate(LONG_AGO);
+  all.expire();
+  expect(transport.events.filter((event) => event.startsWith("close"))).toEqual(["close a:1", "close a:4"]);
+  await clock.advance(5 * MINUTE);
+  await expect(sent).rejects.toThrow(
+    /was cut: it was authenticated by a certificate or a root that is in force no longer, and had 5m to finish/,
+  );
+  all.destroy(new Error("over"));
+});
+
 test("a rotation renews each open channel within 30 seconds, at moments spread by chance", async () => {
   const { clock, transport, all, open } = channels();
   for (let index = 0; index < 100; index++) open({ address: `a:${index}` });
@@ -127,7 +143,9 @@ test.each([
   expect(transport.events).toEqual(["open a:1", "close a:1"]);
   await clock.advance(1);
   expect(transport.events).toEqual(["open a:1", "close a:1", "destroy a:1"]);
-  await expect(sent).rejects.toThrow(/a connection to a:1 was cut: it was authenticated by a certificate or a root that was replaced/);
+  await expect(sent).rejects.toThrow(
+    /a connection to a:1 was cut: it was authenticated by a certificate or a root that is in force no longer/,
+  );
 });
 
 test("what finishes in time is not cut, and leaves no timer", async () => {

@@ -145,6 +145,17 @@ export class Channels {
     }
   }
 
+  /**
+   * The certificate of this process expired, and no other came: channels of mutual TLS close now, all at once, as nobody shakes hands
+   * anew. What they have in flight may finish as after a rotation.
+   */
+  expire(): void {
+    const now = this.#clock.wallTime();
+    for (const [channel, finishing] of this.#closing)
+      if (isMutual(finishing.settings)) finishing.limit ??= this.#cutAt(now, channel, finishing.settings.address);
+    for (const entry of this.#entries.values()) if (isMutual(entry.settings)) this.#close(entry, now);
+  }
+
   #close(entry: Entry, untilMs: number | null = null): void {
     const { channel, renewal, settings } = entry;
     if (renewal) this.#clock.clearTimer(renewal);
@@ -161,7 +172,7 @@ export class Channels {
     const leftMs = Math.min(MAX_FINISH_MS, Math.max(MIN_FINISH_MS, untilMs - this.#clock.wallTime()));
     const cut = () => {
       this.#forget(channel);
-      const why = `it was authenticated by a certificate or a root that was replaced, and had ${formatDuration(leftMs)} to finish`;
+      const why = `it was authenticated by a certificate or a root that is in force no longer, and had ${formatDuration(leftMs)} to finish`;
       channel.destroy(new MeshError("connection_reset", `a connection to ${address} was cut: ${why}`));
     };
     return this.#clock.setTimer(leftMs, cut, "idle");

@@ -65,6 +65,7 @@ export class WorkloadIdentity {
   readonly #stop: () => void;
   #inForce: IdentityInForce | null = null;
   #first: () => void = () => {};
+  #expired: () => void = () => {};
   #generation = 0;
   #lastProblem: string | null = null;
   #reportedPhase: "good" | "expiring" | "expired" = "good";
@@ -103,6 +104,11 @@ export class WorkloadIdentity {
   onFirst(listener: () => void): void {
     if (this.isKnown) listener();
     else this.#first = listener;
+  }
+
+  /** Calls back when the certificate expires with none in its place. */
+  onExpiry(listener: () => void): void {
+    this.#expired = listener;
   }
 
   /** Calls back when certificate or roots changed. Returns a function that ends it. */
@@ -193,6 +199,7 @@ export class WorkloadIdentity {
       if (phase !== "good") {
         const severity = phase === "expired" ? "error" : "warning";
         this.#report({ where: this.#source.name, message: this.#expiry(certificate), severity });
+        if (phase === "expired") this.#expired();
       }
     }
     this.#timer = this.#clock.setTimer(Math.min(nextMs, LONGEST_LOOK_MS), () => this.#look(), "idle");
