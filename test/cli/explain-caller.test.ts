@@ -16,6 +16,7 @@ ${reviews}`);
 const GUARDED = `    tls: { mode: mutual }
     inbound:
       mtls: strict
+      jwt: [{ issuer: "https://issuer.example", jwks: { file: keys.json } }]
       authorize:
         - { name: no-admin, action: deny, to: [{ paths: ["/admin/*"] }] }
         - { name: web-reads, from: [{ principals: ["${WEB}"] }], to: [{ methods: [GET] }] }
@@ -51,6 +52,24 @@ test("explain refuses a caller that proves nothing to a strict service, and take
       },
     ],
   });
+});
+
+test("explain says without a caller what becomes of one that shows nothing, where the service asks for anything", async () => {
+  const { out } = await heddle("explain", meshFile(GUARDED), "http://reviews/api/7");
+  expect(out).toContain("at reviews, a caller without identity is refused with mtls_required: mtls is strict");
+  // Not said there: a process of this document has an identity, and demands one.
+  expect((await heddle("explain", meshFile(""), "http://reviews/api/7")).out).toContain(
+    "a caller without identity is refused with mtls_required",
+  );
+  const open = "    tls: { mode: disable }\n    inbound: { mtls: disable }\n";
+  const { inbound } = JSON.parse((await heddle("explain", meshFile(open), "http://reviews/api/7", "--json")).out) as { inbound: unknown };
+  expect(inbound).toEqual([]);
+});
+
+test("explain believes no token of an issuer that the service does not name", async () => {
+  const claims = JSON.stringify({ iss: "https://evil.example", sub: "alice", groups: ["editors"] });
+  const { out } = await heddle("explain", meshFile(GUARDED), "http://reviews/", "--from", WEB, "--claims", claims);
+  expect(out).toContain(`at reviews, ${WEB} is refused with unauthenticated: the token is not valid: no rule names its issuer`);
 });
 
 test("explain takes no caller that is none, and no claims that are none", async () => {

@@ -1,14 +1,19 @@
 import { expect, test } from "vitest";
 import { pathIs, policyOf, ruleOf, textIs } from "../test/authorization/builders.ts";
 import { inboundPolicyOf } from "../test/builders.ts";
+import { jwtRuleOf } from "../test/token-issuer.ts";
 import { type ExplainInboundRequest, explainInbound } from "./explain-inbound.ts";
+import type { InboundPolicy } from "./model/inbound-policy.ts";
 
 const WEB = "spiffe://shop.example/ns/shop/sa/web";
 const policies = [
   policyOf({ name: "closed", action: "deny", rules: [ruleOf({ to: [[pathIs("/admin*")]] })] }),
   policyOf({ name: "reads", rules: [ruleOf({ from: [[textIs("principal", WEB)]], to: [[textIs("method", "GET")]] })] }),
 ];
-const policy = inboundPolicyOf("reviews", { authorization: { policies, pathNormalisation: "merge-slashes", trustedHops: 0 } });
+const policy = inboundPolicyOf("reviews", {
+  mtls: "automatic",
+  authorization: { policies, pathNormalisation: "merge-slashes", trustedHops: 0 },
+});
 
 function explain(wanted: Partial<ExplainInboundRequest>, mtls: "strict" | "permissive" | "disable" = "permissive") {
   return explainInbound({ url: "http://reviews/api/7", peer: WEB, ...wanted }, policy, mtls);
@@ -47,16 +52,47 @@ test("where nothing decides everything is served", () => {
   });
 });
 
+const ISSUER = "https://issuer.example";
+const admins = policyOf({
+  name: "admins",
+  rules: [ruleOf({ when: [textIs("request-principal", `${ISSUER}/ada`), textIs("audience", "reviews")] })],
+});
+const byToken = { policies: [admins], pathNormalisation: "base", trustedHops: 0 } as const;
+const jwt = [jwtRuleOf([], { issuer: ISSUER, audiences: ["reviews"] })];
+
+function withClaims(claims: Readonly<Record<string, unknown>>, parts: Partial<InboundPolicy> = {}) {
+  return explainInbound(
+    { url: "http://reviews/", claims },
+    inboundPolicyOf("reviews", { authorization: byToken, jwt, ...parts }),
+    "disable",
+  );
+}
+
 test("claims stand for a token that is valid", () => {
-  const admins = policyOf({
-    name: "admins",
-    rules: [ruleOf({ when: [textIs("request-principal", "https://issuer.example/ada"), textIs("audience", "reviews")] })],
+  expect(withClaims({ iss: ISSUER, sub: "ada", aud: ["reviews", "x"] }).refusedWith).toBeNull();
+  expect(withClaims({ iss: ISSUER, sub: "bob", aud: "reviews" }).refusedWith).toBe("permission_denied");
+});
+
+test("a token that no rule takes is refused, whoever signed it and whether or not anything is authorized", () => {
+  const foreign = { refusedWith: "unauthenticated", why: 'the token is not valid: no rule names its issuer "https://evil.example"' };
+  expect(withClaims({ iss: "https://evil.example", sub: "ada", aud: "reviews" })).toMatchObject(foreign);
+  expect(withClaims({ iss: "https://evil.example" }, { authorization: null })).toMatchObject(foreign);
+  expect(withClaims({ iss: ISSUER, sub: "ada", aud: "other" })).toMatchObject({
+    refusedWith: "unauthenticated",
+    why: expect.stringMatching(/none of its audiences .*: reviews/),
   });
-  const guarded = inboundPolicyOf("reviews", { authorization: { policies: [admins], pathNormalisation: "base", trustedHops: 0 } });
-  const asking = (claims: Readonly<Record<string, unknown>>) =>
-    explainInbound({ url: "http://reviews/", claims }, guarded, "disable").refusedWith;
-  expect(asking({ iss: "https://issuer.example", sub: "ada", aud: ["reviews", "x"] })).toBeNull();
-  expect(asking({ iss: "https://issuer.example", sub: "bob", aud: "reviews" })).toBe("permission_denied");
+});
+
+test("what the policy lets nobody prove is not proved: no token without rules for tokens, no identity where mtls is disabled", () => {
+  expect(withClaims({ iss: ISSUER, sub: "ada", aud: "reviews" }, { jwt: [] })).toMatchObject({
+    refusedWith: "unauthenticated",
+    why: expect.stringMatching(/the policy has no jwt, so that no token is looked at/),
+  });
+  const plain = inboundPolicyOf("reviews", { mtls: "disable", authorization: policy.authorization });
+  expect(explainInbound({ url: "http://reviews/api/7", peer: WEB }, plain, "disable")).toMatchObject({
+    refusedWith: "unauthenticated",
+    why: expect.stringMatching(/mtls is disable, so that nobody proves an identity/),
+  });
 });
 
 test("what is no URL, no SPIFFE ID or no option is a TypeError", () => {

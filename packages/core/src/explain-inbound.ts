@@ -2,12 +2,14 @@ import { type AuthorizationExplanation, explainAuthorization } from "./authoriza
 import { InboundFacts } from "./authorization/request-facts.ts";
 import { compileAuthorization } from "./authorization/rules.ts";
 import { normalisePath } from "./authorization/terms/normalise-path.ts";
+import { type Reading, read, refused } from "./identity/names/reading.ts";
 import { parseSpiffeId, type SpiffeId } from "./identity/names/spiffe-id.ts";
 import { consulServiceOf, kubernetesWorkloadOf } from "./identity/names/workload-path.ts";
 import type { InboundConnection } from "./inbound-connection.ts";
 import type { Peer, VerifiedToken } from "./inbound-request-context.ts";
 import { emptyHeaders, type HeaderMap } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
+import type { JwtRule } from "./model/jwt.ts";
 import { checkKeys } from "./option-keys.ts";
 
 /** A request that might come in. What is left out is not there. */
@@ -16,9 +18,9 @@ export interface ExplainInboundRequest {
   readonly method?: string;
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** SPIFFE ID that the caller proved; none: it came in plain text. */
+  /** SPIFFE ID that the caller proves where it may; none: it came in plain text. */
   readonly peer?: string;
-  /** Claims of a token that was verified; none: the request carries no token. */
+  /** Claims of a token whose signature and dates are good; none: the request carries no token. */
   readonly claims?: Readonly<Record<string, unknown>>;
   /** IP address of the caller. */
   readonly peerAddress?: string;
@@ -41,8 +43,8 @@ export interface InboundExplanation {
 }
 
 /**
- * Asks the very checks that a request passes, in their order, and counts nothing. Whether certificate and token would be valid is not asked:
- * they are given as proved. Throws TypeError for what is no URL or no SPIFFE ID.
+ * Asks the very checks that a request passes, in their order, and counts nothing. Whether certificate and signature would be valid is not
+ * asked: they are given as proved, as far as the policy lets anybody prove them. Throws TypeError for what is no URL or no SPIFFE ID.
  */
 export function explainInbound(
   wanted: ExplainInboundRequest,
@@ -54,20 +56,28 @@ export function explainInbound(
   const parsed = URL.parse(url);
   if (parsed === null) throw new TypeError(`mesh.explainInbound: url: ${JSON.stringify(url)} is not a URL`);
   const given = { service: policy.service, from: policy.origin, mtls, authorization: null };
-  const connection = connectionOf(wanted);
+  const connection = connectionOf(wanted, policy);
   const written = writtenPath(url);
   if (mtls === "strict" && connection.peer === null)
     return { ...given, path: written, refusedWith: "mtls_required", why: "mtls is strict, and the request shows no identity" };
-  const { authorization } = policy;
-  if (authorization === null) return { ...given, path: written, refusedWith: null, why: "the policy has no authorization" };
-  const normal = normalisePath(written, authorization.pathNormalisation);
-  if (normal.kind === "refused") return { ...given, path: null, refusedWith: "invalid_request", why: `the path is refused: ${normal.why}` };
-  const request = { method: method.toUpperCase(), authority: parsed.host, headers: headerMap(wanted.headers), path: normal.path };
-  const facts = new InboundFacts(request, { connection, token: tokenOf(wanted.claims) }, authorization.trustedHops);
+  const { authorization, jwt } = policy;
+  const normal = authorization === null ? null : normalisePath(written, authorization.pathNormalisation);
+  if (normal?.kind === "refused")
+    return { ...given, path: null, refusedWith: "invalid_request", why: `the path is refused: ${normal.why}` };
+  const path = normal?.path ?? written;
+  const token = tokenUnder(jwt, wanted.claims);
+  if (!token.ok) return { ...given, path, refusedWith: "unauthenticated", why: `the token is not valid: ${token.reason}` };
+  if (authorization === null) return { ...given, path, refusedWith: null, why: "the policy has no authorization" };
+  const request = { method: method.toUpperCase(), authority: parsed.host, headers: headerMap(wanted.headers), path };
+  const facts = new InboundFacts(request, { connection, token: token.value }, authorization.trustedHops);
   const explained = explainAuthorization(compileAuthorization(authorization.policies, authorization.pathNormalisation), facts);
   const { allowed, status, why } = explained.decision;
   const refusedWith = allowed ? null : status === 401 ? "unauthenticated" : status === 400 ? "invalid_request" : "permission_denied";
-  return { ...given, path: normal.path, refusedWith, why, authorization: explained };
+  const unused = [
+    ...(wanted.peer !== undefined && connection.peer === null ? ["mtls is disable, so that nobody proves an identity"] : []),
+    ...(wanted.claims !== undefined && jwt.length === 0 ? ["the policy has no jwt, so that no token is looked at"] : []),
+  ];
+  return { ...given, path, refusedWith, why: [why, ...unused].join("; "), authorization: explained };
 }
 
 /** As written: a URL parser would resolve what the service has to see. */
@@ -82,10 +92,11 @@ function headerMap(headers: ExplainInboundRequest["headers"] = {}): HeaderMap {
   return map;
 }
 
-function connectionOf({ peer, peerAddress, localPort, sni }: ExplainInboundRequest): InboundConnection {
+function connectionOf({ peer, peerAddress, localPort, sni }: ExplainInboundRequest, { mtls }: InboundPolicy): InboundConnection {
+  const proved = peer === undefined ? null : peerOf(peer);
   return {
-    peer: peer === undefined ? null : peerOf(peer),
-    isEncrypted: peer !== undefined,
+    peer: mtls === "disable" ? null : proved,
+    isEncrypted: proved !== null && mtls !== "disable",
     sni: sni ?? null,
     peerAddress: peerAddress ?? null,
     localAddress: null,
@@ -104,14 +115,15 @@ function workloadOf(id: SpiffeId): Pick<Peer, "namespace" | "serviceAccount"> {
   return { namespace: workload?.namespace ?? consulServiceOf(id)?.namespace ?? null, serviceAccount: workload?.serviceAccount ?? null };
 }
 
-function tokenOf(claims: ExplainInboundRequest["claims"]): VerifiedToken | undefined {
-  if (claims === undefined) return undefined;
+/** Claims as those of a token that was signed by its issuer's key and is valid now. */
+function tokenUnder(rules: readonly JwtRule[], claims: ExplainInboundRequest["claims"]): Reading<VerifiedToken | undefined> {
+  if (claims === undefined || rules.length === 0) return read(undefined);
   const { iss, sub, aud } = claims;
-  return {
-    rule: "",
-    issuer: typeof iss === "string" ? iss : "",
-    subject: typeof sub === "string" ? sub : null,
-    audiences: [aud].flat().filter((each) => typeof each === "string"),
-    claims,
-  };
+  const audiences = [aud].flat().filter((each) => typeof each === "string");
+  const ofIssuer = rules.filter(({ issuer }) => issuer === iss);
+  if (ofIssuer.length === 0) return refused(`no rule names its issuer ${JSON.stringify(iss ?? null)}`);
+  const rule = ofIssuer.find((each) => each.audiences.length === 0 || each.audiences.some((audience) => audiences.includes(audience)));
+  if (rule === undefined)
+    return refused(`none of its audiences is one of the rule's: ${ofIssuer.flatMap((each) => each.audiences).join(", ")}`);
+  return read({ rule: rule.name, issuer: rule.issuer, subject: typeof sub === "string" ? sub : null, audiences, claims });
 }

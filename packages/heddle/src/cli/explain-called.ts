@@ -1,4 +1,5 @@
 import { type ExplainInboundRequest, type Explanation, explainInbound, type MeshSnapshot, mtlsModeOf } from "@heddle/core";
+import { assumesIdentity } from "./assumed-identity.ts";
 import { UsageError } from "./command.ts";
 import type { HeaderLines } from "./header-lines.ts";
 
@@ -28,19 +29,26 @@ export interface Caller {
   readonly peerAddress: string | undefined;
 }
 
-/** Asks each service that the request may be sent to, as it would come there. Throws UsageError for what is no SPIFFE ID, or no claims. */
+/**
+ * Asks each service that the request may be sent to, as it would come there; those that would take anything from anybody only where a
+ * caller is given. Throws UsageError for what is no SPIFFE ID, or no claims.
+ */
 export function explainCalled(
   { alternatives }: Explanation,
   snapshot: MeshSnapshot,
   { method, headers, caller }: { readonly method: string; readonly headers: HeaderLines; readonly caller: Caller },
 ): readonly CalledService[] {
   const called = new Map<string, CalledService>();
+  const isNamed = Object.values(caller).some((given) => given !== undefined);
+  const hasIdentity = caller.from !== undefined || assumesIdentity(snapshot);
   for (const decision of alternatives) {
     if (decision.kind !== "forward") continue;
     for (const { backend } of decision.backends) {
       const service = snapshot.backends.get(backend)?.service ?? backend;
       const policy = snapshot.inboundPolicies.get(service);
       if (policy === undefined || called.has(service)) continue;
+      const mtls = mtlsModeOf(policy, hasIdentity);
+      if (!isNamed && mtls !== "strict" && policy.jwt.length === 0 && policy.authorization === null) continue;
       const request: ExplainInboundRequest = {
         method,
         url: `http://${decision.authority}${decision.path}`,
@@ -51,7 +59,7 @@ export function explainCalled(
       };
       called.set(
         service,
-        asked(() => explainInbound(request, policy, mtlsModeOf(policy, caller.from !== undefined))),
+        asked(() => explainInbound(request, policy, mtls)),
       );
     }
   }

@@ -17,7 +17,7 @@ import { readDocument } from "./read-document.ts";
 export const explain: Command = {
   usage: "explain FILE [METHOD] URL [-H 'name: value']... [--from SPIFFE_ID] [--claims JSON] [--peer-address IP] [--json]",
   summary:
-    "Says what would happen to a request and why, by the code that decides for real ones. Sends nothing. With --from, --claims or --peer-address also what the called service decides about such a caller. Exit 1 if the document has mistakes.",
+    "Says what would happen to a request and why, by the code that decides for real ones. Sends nothing. Also what the called service decides about the caller of --from, --claims and --peer-address; without them, about one that shows nothing. Exit 1 if the document has mistakes.",
   async run(args, { out, err }) {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -47,11 +47,10 @@ export const explain: Command = {
     }
     const explanation = await explainWith(snapshot, { method, url, headers });
     const caller = { from: values.from, claims: values.claims, peerAddress: values["peer-address"] };
-    const isAsked = Object.values(caller).some((given) => given !== undefined);
-    const inbound = isAsked ? explainCalled(explanation, snapshot, { method, headers, caller }) : null;
-    if (values.json) out.write(`${JSON.stringify(inbound === null ? explanation : { ...explanation, inbound })}\n`);
+    const inbound = explainCalled(explanation, snapshot, { method, headers, caller });
+    if (values.json) out.write(`${JSON.stringify({ ...explanation, inbound })}\n`);
     else {
-      const called = (inbound ?? []).flatMap((one) => calledText(one, caller));
+      const called = inbound.flatMap((one) => calledText(one, caller));
       out.write(asText(explanation, `${method} ${url}`, meantBy(new URL(url).host, snapshot), called));
     }
     return EXIT.ok;

@@ -2,6 +2,7 @@ import { readJwks, unusable } from "../../authorization/terms/jwks.ts";
 import type { InboundDocument, JwtDocument, MeshDocument, ServiceDocument } from "../../gen/document.ts";
 import { compileIdentityTemplate } from "../../identity/names/identity-template.ts";
 import { crossCheckAuthorize } from "./cross-check-authorize.ts";
+import { crossCheckProofs } from "./cross-check-proofs.ts";
 import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { identitiesOf } from "./translate-security.ts";
@@ -50,6 +51,7 @@ function checkInbound(inbound: InboundDocument, path: Path, mistakes: Mistakes):
   if (inbound.trustedHops !== undefined && inbound.authorize === undefined)
     mistakes.add([...path, "trustedHops"], "has no meaning without authorize, which alone asks for the client's address", "key");
   crossCheckAuthorize(inbound, path, mistakes);
+  crossCheckProofs(inbound, path, mistakes);
 }
 
 function checkJwt(rules: readonly JwtDocument[], path: Path, mistakes: Mistakes): void {
