@@ -8,7 +8,7 @@ import { afterEach, describe, expect, test } from "vitest";
 
 const main = fileURLToPath(new URL("../../packages/heddle/dist/cli/main.js", import.meta.url));
 const SERVICES = 11;
-const STEPS = 13;
+const STEPS = 14;
 
 interface Results {
   readonly ok: boolean;
@@ -85,7 +85,7 @@ async function underWay(...args: readonly string[]): Promise<Started & { readonl
   return { ...demo, services: childrenOf(demo.child.pid), folder };
 }
 
-test("every step holds, no request fails, and no process or file is left behind", { timeout: 90_000 }, async () => {
+test("every step holds, no request fails, and no process or file is left behind", { timeout: 120_000 }, async () => {
   const { services, folder, ended, output, errors } = await underWay();
   expect(services).toHaveLength(SERVICES);
   const code = await ended;

@@ -6,11 +6,18 @@ import type { Instance } from "./instances.ts";
 export interface Contents {
   readonly v1: number;
   readonly v2: number;
-  /** Whom reviews lets in beside those it has to: names of services. */
+  /** Services that reviews lets in beside web. */
   readonly guests?: readonly string[];
+  /** Services that it refuses, even as guests. */
+  readonly banned?: readonly string[];
 }
 
 export const TRUST_DOMAIN = "demo.test";
+
+/** Who the processes of a service prove to be. */
+export function idOf(service: string): string {
+  return `spiffe://${TRUST_DOMAIN}/${service}`;
+}
 
 const SCHEMA = new URL("../../schema/mesh.schema.json", import.meta.url);
 
@@ -44,15 +51,25 @@ function endpointLines(instances: readonly Instance[], service: string): string 
     .join("\n");
 }
 
-/** Lets these services in, and nobody else. */
-function callers(...names: readonly string[]): string {
-  const principals = names.map((name) => `"spiffe://${TRUST_DOMAIN}/${name}"`).join(", ");
-  return `    inbound:
-      authorize:
-        - { name: callers, from: [{ principals: [${principals}] }] }`;
+interface Rule {
+  readonly name: string;
+  readonly from: readonly string[];
+  readonly paths?: string;
+  readonly action?: "deny";
 }
 
-function documentText(instances: readonly Instance[], { v1, v2, guests = [] }: Contents): string {
+/** Lets these services read there, and nobody do anything else. */
+function inbound(...rules: readonly Rule[]): string {
+  return ["    inbound:", "      authorize:", ...rules.filter(({ from }) => from.length > 0).map(policyLine)].join("\n");
+}
+
+function policyLine({ name, action, from, paths }: Rule): string {
+  const principals = from.map((service) => `"${idOf(service)}"`).join(", ");
+  const to = paths === undefined ? "" : `, to: [{ methods: [GET], paths: ["${paths}"] }]`;
+  return `        - { name: ${name},${action === undefined ? "" : ` action: ${action},`} from: [{ principals: [${principals}] }]${to} }`;
+}
+
+function documentText(instances: readonly Instance[], { v1, v2, guests = [], banned = [] }: Contents): string {
   const endpoints = (service: string): string => endpointLines(instances, service);
   return `# yaml-language-server: $schema=${SCHEMA}
 apiVersion: heddle/v1
@@ -66,18 +83,18 @@ services:
   catalog:
     endpoints:
 ${endpoints("catalog")}
-${callers("web")}
+${inbound({ name: "web-reads", from: ["web"], paths: "/items/*" })}
     balancer: { policy: round-robin } # so that the flaky one keeps its share
     retry: {}
     mirror: { service: catalog-next, percent: 20 }
   catalog-next:
     endpoints:
 ${endpoints("catalog-next")}
-${callers("web")}
+${inbound({ name: "web-reads", from: ["web"], paths: "/items/*" })}
   reviews:
     endpoints:
 ${endpoints("reviews")}
-${callers("web", ...guests)}
+${inbound({ name: "banned", action: "deny", from: banned }, { name: "web-reads", from: ["web"], paths: "/reviews/*" }, { name: "guests", from: guests, paths: "/reviews/*" })}
     subsets:
       v1: { labels: { version: v1 } }
       v2: { labels: { version: v2 } }
@@ -96,14 +113,14 @@ ${callers("web", ...guests)}
   ratings:
     endpoints:
 ${endpoints("ratings")}
-${callers("reviews", "web")}
+${inbound({ name: "reviews-asks", from: ["reviews"], paths: "/ratings/*" }, { name: "web-watches", from: ["web"], paths: "/live" })}
     balancer: { policy: least-request } # so that one failed try keeps nobody away for long
     retry: {}
     outlier: { consecutiveFailures: 3, baseEjection: 300ms, maxEjection: 1s }
   suggestions:
     endpoints:
 ${endpoints("suggestions")}
-${callers("web")}
+${inbound({ name: "web-reads", from: ["web"], paths: "/suggestions/*" })}
     timeout: 1s
     breaker: { consecutiveFailures: 5, openFor: 500ms }
     fallback: { on: [connect-failure, reset, breaker-open, deadline], respond: { status: 200, json: [] } }

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import type { InspectedEndpoint, Inspection, OutcomeCounts } from "@heddle/core";
 import { addressOf, type Instance } from "./instances.ts";
+import type { LogLine } from "./log-tail.ts";
 import { type Frameworks, scriptOf } from "./scripts.ts";
 import { ServiceProcess } from "./service-process.ts";
 import { unlessCancelled, type Waiting } from "./wait.ts";
@@ -59,6 +60,12 @@ export class Fleet {
   async counters(of: string, direction: OutcomeCounts["direction"]): Promise<readonly OutcomeCounts[]> {
     const { counters } = await unlessCancelled(this.process(of).inspect(), this.#waiting.cancel);
     return counters.filter((counted) => counted.direction === direction);
+  }
+
+  /** The last request of this identity that a process with an access log has written down. */
+  lastLogged(peerId: string): LogLine | null {
+    const lines = this.all.map(({ log }) => log?.lastFrom(peerId) ?? null).filter((line) => line !== null);
+    return lines.toSorted((one, other) => one.time - other.time).at(-1) ?? null;
   }
 
   async stop(): Promise<void> {

@@ -3,10 +3,13 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock, Inspection } from "@heddle/core";
 import type { Instance } from "./instances.ts";
+import { LogTail } from "./log-tail.ts";
 import type { Answer, Question } from "./tether.ts";
 
 /** What is kept of what a process wrote to stderr, to say why it died. */
 const KEPT_CHARACTERS = 2_000;
+/** The service whose access log is read: who asked for what, and which rule decided. */
+const LOGGED = "reviews";
 /** After so long without an end, a process that was asked to stop is ended. */
 const STOP_LIMIT_MS = 5_000;
 
@@ -26,6 +29,8 @@ export class ServiceProcess {
   readonly pid: number | undefined;
   /** Resolves when it serves; rejects if it ends before. */
   readonly serving: Promise<void>;
+  /** Of what it was asked, where it writes that down; else null. */
+  readonly log: LogTail | null;
   readonly #child: ChildProcess;
   readonly #clock: Clock;
   readonly #ended: Promise<number | null>;
@@ -37,12 +42,14 @@ export class ServiceProcess {
   constructor(instance: Instance, { script, config, folder, clock, died }: ProcessOptions) {
     this.instance = instance;
     this.#clock = clock;
+    const isLogged = instance.service === LOGGED;
     this.#child = fork(servicePath(script), {
       cwd: folder,
-      env: { ...process.env, HEDDLE_CONFIG: config, HEDDLE_IDENTITY: "dev", ...environmentOf(instance) },
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      env: { ...process.env, HEDDLE_CONFIG: config, HEDDLE_IDENTITY: "dev", ...environmentOf(instance, isLogged) },
+      stdio: ["ignore", isLogged ? "pipe" : "ignore", "pipe", "ipc"],
     });
     this.pid = this.#child.pid;
+    this.log = this.#child.stdout && new LogTail(this.#child.stdout);
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-KEPT_CHARACTERS);
     });
@@ -103,6 +110,12 @@ function servicePath(script: string): string {
   return fileURLToPath(new URL(`./services/${script}${extname(import.meta.url)}`, import.meta.url));
 }
 
-function environmentOf({ service, port, version, failEvery }: Instance): Record<string, string> {
-  return { SERVICE: service, PORT: String(port), FAIL_EVERY: String(failEvery), ...(version === null ? {} : { VERSION: version }) };
+function environmentOf({ service, port, version, failEvery }: Instance, isLogged: boolean): Record<string, string> {
+  return {
+    SERVICE: service,
+    PORT: String(port),
+    FAIL_EVERY: String(failEvery),
+    ...(version === null ? {} : { VERSION: version }),
+    ...(isLogged ? { HEDDLE_ACCESS_LOG: "1" } : {}),
+  };
 }

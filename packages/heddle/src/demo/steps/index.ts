@@ -1,4 +1,5 @@
 import type { Step } from "../step.ts";
+import { authorizationEdits } from "./authorization-edits.ts";
 import { brokenEdit } from "./broken-edit.ts";
 import { canary } from "./canary.ts";
 import { deadline } from "./deadline.ts";
@@ -10,7 +11,7 @@ import { killedProcess } from "./killed-process.ts";
 import { mirror } from "./mirror.ts";
 import { replacedRoot } from "./replaced-root.ts";
 import { rollingRestart } from "./rolling-restart.ts";
-import { stranger } from "./stranger.ts";
+import { strangers } from "./strangers.ts";
 import { webSocket } from "./web-socket.ts";
 
 /** What the demo shows, in order. What comes after `edit` starts from what it left. */
@@ -26,6 +27,7 @@ export const STEPS: readonly Step[] = [
   rollingRestart,
   edit,
   brokenEdit,
-  stranger,
+  strangers,
+  authorizationEdits,
   replacedRoot,
 ];

@@ -29,13 +29,14 @@ export const replacedRoot: Step = {
       (await fleet.inspect()).every((each) => rootsOf(each) === 1),
     );
     const withoutOld = window.requests;
+    const after = serials(await fleet.inspect());
     await gather("requests without the old root", REQUESTS, waiting, () => window.requests - withoutOld);
     window.close();
     return {
       held: window.failures === 0,
       seen:
-        `all ${before.length} processes had new certificates ${Math.round(bothMs)} ms after the new root stood beside the old one, ` +
-        `which was then withdrawn; ${window.failures} of ${window.requests} requests failed`,
+        `${before.length} certificates, ${new Set([...before, ...after]).size} serial numbers: every process had a new one ${Math.round(bothMs)} ms after the new root ` +
+        `stood beside the old one, which was then withdrawn; ${window.failures} of ${window.requests} requests failed`,
     };
   },
 };
