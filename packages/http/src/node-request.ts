@@ -57,6 +57,8 @@ export function serveRequest(
   });
   markServed(message, mesh, inbound);
   serving.enter(response);
+  // It has no turn on the connection yet.
+  if (response.socket === null) serving.queued.add(message.socket, response);
   watchHead(response, { serving, inbound, connection }, (headers) => answer.head(request, inbound.route, headers));
   response.on("close", () => {
     serving.leave(response);

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { InboundRequestContext, Mesh, MeshError } from "@heddle/core";
 import { NodeConnections } from "./node-connection.ts";
 import { RoutePatterns } from "./node-target.ts";
+import { QueuedResponses } from "./queued-responses.ts";
 
 /** The part of a mesh that serves. */
 export type ServingMesh = Pick<
@@ -46,6 +47,7 @@ export class Serving {
   readonly mesh: ServingMesh;
   readonly connections: NodeConnections = new NodeConnections();
   readonly routes: RoutePatterns = new RoutePatterns();
+  readonly queued: QueuedResponses = new QueuedResponses();
   readonly guard: Guard;
   readonly #open = new Set<Cuttable>();
   #idle: (() => void)[] = [];

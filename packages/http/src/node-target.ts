@@ -16,7 +16,7 @@ export interface RoutedMessage extends IncomingMessage {
 }
 
 /** What stands after the authority is the path whole, also where it begins with no slash. */
-export const ABSOLUTE_FORM: RegExp = /^https?:\/\/([^/?#]*)(.*)/i;
+export const ABSOLUTE_FORM: RegExp = /^https?:\/\/([^/?#]*)(.*)/is;
 
 /** Reads the target in each of its forms (RFC 9112 3.2). The authority of an absolute target takes the place of the Host field. */
 export function requestTarget(message: IncomingMessage): RequestTarget {

@@ -14,10 +14,14 @@ import { receivedHeaders } from "./received-headers.ts";
  */
 export function serveUpgrade(serving: Serving, message: IncomingMessage, socket: Duplex, application: () => void): void {
   const { mesh } = serving;
-  const answer = new UpgradeAnswer();
-  const barred = serving.guard(socket);
   // Node has let go of this socket and the application has not taken it yet: without a listener a reset would end the process.
   socket.on("error", ignoreReset);
+  if (hasUnanswered(socket)) {
+    socket.destroy();
+    return;
+  }
+  const answer = new UpgradeAnswer();
+  const barred = serving.guard(socket);
   const { request, inbound } = startInbound(mesh, {
     method: message.method ?? "GET",
     scheme: requestScheme(message),
@@ -46,6 +50,14 @@ export function serveUpgrade(serving: Serving, message: IncomingMessage, socket:
       socket.destroy();
     },
   );
+}
+
+/**
+ * Requests before it on the connection are without an answer. Node hands the socket over all the same and writes their answers into what
+ * the upgrade makes of it, where they mean something else to whoever reads.
+ */
+function hasUnanswered(socket: Duplex & { readonly _httpMessage?: object | null }): boolean {
+  return (socket._httpMessage ?? null) !== null;
 }
 
 class UpgradeAnswer implements MeshResponse {
