@@ -14,7 +14,7 @@ const identity = testAuthority({ trustDomain: "shop.test", clock: virtualClock()
 async function decision(method: string, path: string, given: { peer?: string; groups?: readonly string[] } = {}): Promise<string> {
   await using t = testMesh({ service: "reviews", config, identity });
   const { peer, groups } = given;
-  const claims = groups && { iss: "https://accounts.shop.test", sub: "alice", groups };
+  const claims = groups && { iss: "https://accounts.shop.test", sub: "alice", aud: "reviews", groups };
   return t.explainInbound({ method, url: `http://reviews${path}`, ...(peer && { peer }), ...(claims && { claims }) }).why;
 }
 
