@@ -56,12 +56,12 @@ export function serveRequest(
     route: () => serving.routes.of(message),
   });
   markServed(message, mesh, inbound);
-  serving.enter(response);
+  const entered = serving.enter(response);
   // It has no turn on the connection yet.
   if (response.socket === null) serving.queued.add(message.socket, response);
   watchHead(response, { serving, inbound, connection }, (headers) => answer.head(request, inbound.route, headers));
   response.on("close", () => {
-    serving.leave(response);
+    serving.leave(entered);
     if (!response.writableFinished) request.cancel.cancel(callerLeft());
     answer.close(request.cancel.reason);
   });

@@ -35,9 +35,9 @@ export function serveUpgrade(serving: Serving, message: IncomingMessage, socket:
     },
   });
   markServed(message, mesh, inbound);
-  serving.enter(socket);
+  const entered = serving.enter(socket);
   socket.on("close", () => {
-    serving.leave(socket);
+    serving.leave(entered);
     if (answer.status === 0) request.cancel.cancel(callerLeft());
     answer.body.end(null);
   });
