@@ -88,7 +88,7 @@ test("what the sidecars cost is in the totals alone, to the base's client", () =
   const [plain, mesh] = rowsOf({ ...measurement([]), rounds });
   expect(plain).toMatchObject({ value: 40, totalValue: 40, totalRatio: 1 });
   expect(mesh).toMatchObject({ value: 44, ratio: 1.1, totalValue: 200, totalRatio: 5, totalLow: 5, totalHigh: 5 });
-  expect(markdownTable(rowsOf({ ...measurement([]), rounds }))).toContain("| 1.10 to 1.10 | 200.00 (5.00) |");
+  expect(markdownTable(rowsOf({ ...measurement([]), rounds }))).toContain("| 1.10 to 1.10 | 200.00 (5.00, 5.00 to 5.00) |");
 });
 
 test("every limit is of a row that is measured, and judged the way its comparison is", () => {

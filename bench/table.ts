@@ -7,7 +7,7 @@ const TITLES = [
   "CPU us/request",
   "ratio to base",
   "95 % interval",
-  "with sidecars and servers us (ratio)",
+  "with sidecars and servers us (ratio, interval)",
   "limit (goal)",
   "verdict",
   "p50 ms",
@@ -24,13 +24,19 @@ function cells(row: Row): readonly string[] {
     row.value.toFixed(2),
     row.ratio === null ? "" : row.ratio.toFixed(2),
     isBase ? "" : `${row.low.toFixed(2)} to ${row.high.toFixed(2)}${unit}`,
-    hasSidecars(row) ? `${row.totalValue.toFixed(2)}${row.totalRatio === null ? "" : ` (${row.totalRatio.toFixed(2)})`}` : "",
+    hasSidecars(row) ? totalOf(row) : "",
     row.limit === null ? "" : `${row.limit}${unit} (${row.goal})`,
     isBase || row.verdict === "compared" ? "" : verdictOf(row),
     row.p50Ms === null ? "" : row.p50Ms.toFixed(2),
     row.p99Ms === null ? "" : row.p99Ms.toFixed(2),
     String(row.requestsPerSecond),
   ];
+}
+
+/** With its own interval, by which rows are judged that have a limit of this sum. */
+function totalOf({ totalValue, totalRatio, totalLow, totalHigh, verdict }: Row): string {
+  const interval = verdict === "base" ? "" : `, ${totalLow.toFixed(2)} to ${totalHigh.toFixed(2)}`;
+  return `${totalValue.toFixed(2)}${totalRatio === null ? "" : ` (${totalRatio.toFixed(2)}${interval})`}`;
 }
 
 /** The latency has a limit of its own in some rows. */
