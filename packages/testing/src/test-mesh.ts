@@ -37,7 +37,7 @@ export interface TestMeshOptions extends ExtensionOptions {
   readonly config: string | object | ControlSource;
   /** Who this mesh is. Default: client only. */
   readonly service?: string;
-  /** Where the document demands mutual TLS: who this mesh is, such as `testAuthority().source("checkout")` of `@heddle/testing/authority`. The fake transport asks for none. */
+  /** Where the document demands mutual TLS: who this mesh is, such as `testAuthority({ clock: virtualClock() }).source("checkout")` of `@heddle/testing/authority`. The fake transport asks for none. */
   readonly identity?: CertificateSource;
   /** The same seed gives the same decisions. Default 1. */
   readonly seed?: number;
