@@ -15,3 +15,8 @@ export function assumesIdentity({ backends, inboundPolicies }: MeshSnapshot): bo
 export function securityProblems(snapshot: MeshSnapshot): readonly Problem[] {
   return checkSecurity(snapshot, { service: null, hasIdentity: assumesIdentity(snapshot), canFetch: true }, new WeakSet());
 }
+
+/** Whether a process without an identity, which joins as that service (null: as none), would refuse the configuration. */
+export function demandsIdentity(snapshot: MeshSnapshot, service: string | null): boolean {
+  return checkSecurity(snapshot, { service, hasIdentity: false, canFetch: true }, new WeakSet()).length > 0;
+}

@@ -10,6 +10,8 @@ export interface CurlRequest {
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string | Uint8Array | null;
   readonly config: string | undefined;
+  /** As HEDDLE_IDENTITY. */
+  readonly identity: string | undefined;
   readonly timeout: string | undefined;
   readonly showsHead: boolean;
   readonly isJson: boolean;
@@ -27,6 +29,7 @@ export function parseCurl(args: readonly string[]): CurlRequest {
       include: { type: "boolean", short: "i" },
       timeout: { type: "string", short: "m" },
       config: { type: "string" },
+      identity: { type: "string" },
       json: { type: "boolean" },
     },
   });
@@ -44,6 +47,7 @@ export function parseCurl(args: readonly string[]): CurlRequest {
     headers,
     body: values.data === undefined ? null : readData(values.data),
     config: values.config,
+    identity: values.identity,
     timeout: values.timeout,
     showsHead: values.include === true,
     isJson: values.json === true,

@@ -1,7 +1,9 @@
-import { meshError, type Problem, type Report } from "@heddle/core";
+import { type CertificateSource, meshError, type Problem, type Report } from "@heddle/core";
 import type { Reply } from "@heddle/http";
 import { PROCESS } from "../find-config.ts";
+import { identityFromEnvironment } from "../identity.ts";
 import { type JoinedMesh, joinMesh } from "../join.ts";
+import { demandsIdentity, securityProblems } from "./assumed-identity.ts";
 import { type Command, EXIT, type Output, UsageError } from "./command.ts";
 import { bareMessage, headText, reportText } from "./curl-report.ts";
 import { type CurlRequest, parseCurl } from "./curl-request.ts";
@@ -9,16 +11,19 @@ import { findDocument } from "./find-document.ts";
 import { readDocument } from "./read-document.ts";
 
 export const curl: Command = {
-  usage: "curl [METHOD] URL [-H 'name: value']... [-d DATA | -d @FILE] [-i] [-m TIMEOUT] [--config FILE] [--json]",
+  usage: "curl [METHOD] URL [-H 'name: value']... [-d DATA | -d @FILE] [-i] [-m TIMEOUT] [--config FILE] [--identity FOLDER] [--json]",
   summary:
     "Sends a real request through the mesh: the body to stdout, after its head with -i, and what happened to it to stderr. " +
-    "Data is application/json unless -H says otherwise. Without --config, what joinMesh would find. Exit 1 if it failed or was answered with 400 or more.",
+    "Data is application/json unless -H says otherwise. Without --config and --identity, what joinMesh would find. Exit 1 if it failed or was answered with 400 or more.",
   async run(args, output) {
     const request = parseCurl(args);
     const { config, file } = await findDocument(request.config, PROCESS);
-    if (file !== null && !isWell(file, output)) return EXIT.failed;
+    const given = request.identity ?? PROCESS.env.HEDDLE_IDENTITY ?? "";
+    if (file !== null && !isWell(file, given !== "", output)) return EXIT.failed;
     try {
-      await using mesh = await joinMesh({ config, accessLog: false, startTimeout: "5s", onProblem: (problem) => tell(problem, output) });
+      const identity = given === "" ? {} : { identity: identityOf(given) };
+      const onProblem = (problem: Problem) => tell(problem, output);
+      await using mesh = await joinMesh({ config, ...identity, accessLog: false, startTimeout: "5s", onProblem });
       return await send(mesh, request, output);
     } catch (error) {
       return fail(error, undefined, request, output);
@@ -26,12 +31,25 @@ export const curl: Command = {
   },
 };
 
-/** A file that has mistakes would be waited for until it is mended. */
-function isWell(file: string, output: Output): boolean {
+function identityOf(given: string): CertificateSource {
+  try {
+    return identityFromEnvironment(given);
+  } catch (error) {
+    throw new UsageError(
+      error instanceof Error ? error.message.replace("joinMesh: HEDDLE_IDENTITY", "--identity or HEDDLE_IDENTITY") : String(error),
+    );
+  }
+}
+
+/** A file that has mistakes, or wants more than there is, would be waited for until it is mended. */
+function isWell(file: string, hasIdentity: boolean, output: Output): boolean {
   const { snapshot, problems } = readDocument(file);
-  if (snapshot !== null) return true;
-  for (const problem of problems) tell(problem, output);
-  return false;
+  const mistakes = snapshot === null ? problems : securityProblems(snapshot);
+  const lacksIdentity = snapshot !== null && !hasIdentity && demandsIdentity(snapshot, PROCESS.env.HEDDLE_SERVICE || null);
+  for (const problem of mistakes) tell(problem, output);
+  if (lacksIdentity)
+    output.err.write(`error: ${file} calls by mutual TLS: say who calls, with --identity FOLDER or HEDDLE_IDENTITY (docs/mtls.md)\n`);
+  return snapshot !== null && mistakes.length === 0 && !lacksIdentity;
 }
 
 function tell({ severity, where, message }: Problem, { err }: Output): void {

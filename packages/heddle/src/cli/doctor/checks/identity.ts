@@ -1,71 +1,118 @@
-import { type CertificateState, compileSpiffeIdMatcher, type MeshSnapshot, type Problem, systemClock, systemRandom } from "@heddle/core";
-import { identityFromEnvironment } from "../../../identity.ts";
+import {
+  type CertificateState,
+  compileSpiffeIdMatcher,
+  type MeshSnapshot,
+  type Problem,
+  type SpiffeIdMatcher,
+  systemClock,
+  systemRandom,
+} from "@heddle/core";
+import { identity as identities, identityFromEnvironment } from "../../../identity.ts";
+import { demandsIdentity } from "../../assumed-identity.ts";
 import type { Check, Facts, Finding } from "../finding.ts";
 
 const LIMIT_MS = 3_000;
-/** As `mesh.health()`: with less of its life left, whoever should have renewed it has failed. */
-const LATE_SHARE = 0.2;
 
-/** Files alone: an agent would be asked for a key, and a folder of `dev` would be made. */
+/** Reads files alone: an agent would be asked for a key, and a folder of `dev` would be made. */
 export const identity: Check = {
   about: "certificates of HEDDLE_IDENTITY",
-  async find({ env, configuration: { snapshots } }) {
-    const given = env.HEDDLE_IDENTITY ?? "";
-    if (given === "" || given === "dev" || given === "workload-api") return [];
+  async find(facts) {
+    const given = facts.env.HEDDLE_IDENTITY ?? "";
+    const service = facts.env.HEDDLE_SERVICE || null;
+    if (given === "") return facts.configuration.snapshots.some((one) => demandsIdentity(one, service)) ? [NONE_GIVEN] : [];
     try {
-      const said = await firstOf(given);
-      return "certificate" in said ? findingsOf(said, env.HEDDLE_SERVICE ?? "", snapshots) : [unusable(said.message)];
+      if (given === "dev") return facts.env.NODE_ENV === "production" ? [DEV_IN_PRODUCTION] : [];
+      if (given === "workload-api") {
+        identities.workloadApi({ environment: facts.env });
+        return [];
+      }
+      const { state, problems } = await firstOf(given);
+      if (state === null) return [unusable(problems.map(({ message }) => message).join("; "))];
+      return [...problems.map(({ message }) => warning(message)), ...findingsOf(state, facts)];
     } catch (error) {
       return [unusable(error instanceof Error ? error.message : String(error))];
     }
   },
 };
 
-async function firstOf(given: string): Promise<CertificateState | Problem> {
-  const { promise, resolve } = Promise.withResolvers<CertificateState | Problem>();
-  const stop = identityFromEnvironment(given).watch(
-    { update: resolve, problem: resolve },
-    { clock: systemClock, random: systemRandom, service: null },
-  );
+interface FirstWords {
+  readonly state: CertificateState | null;
+  /** Of a state that is good: what it is warned of. */
+  readonly problems: readonly Problem[];
+}
+
+async function firstOf(given: string): Promise<FirstWords> {
+  const { promise, resolve } = Promise.withResolvers<CertificateState | null>();
+  const problems: Problem[] = [];
+  const problem = (one: Problem): void => {
+    problems.push(one);
+    if (one.severity === "error") resolve(null);
+  };
+  const source = identityFromEnvironment(given);
+  const stop = source.watch({ update: resolve, problem }, { clock: systemClock, random: systemRandom, service: null });
   const silent: Problem = { where: given, message: `${given}: nothing could be read within 3 s`, severity: "error" };
-  const timer = systemClock.setTimer(LIMIT_MS, () => resolve(silent));
-  const said = await promise;
+  const timer = systemClock.setTimer(LIMIT_MS, () => problem(silent));
+  const state = await promise;
   systemClock.clearTimer(timer);
   stop();
-  return said;
+  return { state, problems };
 }
 
-function findingsOf({ certificate }: CertificateState, service: string, snapshots: Facts["configuration"]["snapshots"]): Finding[] {
-  const { id, notBeforeMs, notAfterMs } = certificate;
-  const now = systemClock.wallTime();
-  const findings: Finding[] = [];
-  const until = new Date(notAfterMs).toISOString();
-  if (now < notBeforeMs || now > notAfterMs)
-    findings.push(unusable(`the certificate of ${id.text} is valid from ${new Date(notBeforeMs).toISOString()} to ${until}`));
-  else if (notAfterMs - now < (notAfterMs - notBeforeMs) * LATE_SHARE)
-    findings.push({
-      severity: "warning",
-      what: `the certificate of ${id.text} ends ${until}, with less than a fifth of its life left`,
-      why: "after that nothing is sent or accepted by mutual TLS",
-      whatToDo: "look at what should renew it",
-    });
-  const expected = expectedOf(service, snapshots);
-  const isExpected = expected.some((pattern) => {
-    const matcher = compileSpiffeIdMatcher(pattern);
-    return matcher.ok && matcher.value.matches(id);
-  });
-  if (expected.length > 0 && !isExpected)
-    findings.push({
+function findingsOf(state: CertificateState, { env, configuration: { snapshots } }: Facts): Finding[] {
+  return [...validity(state, systemClock.wallTime()), ...ownId(state, env.HEDDLE_SERVICE ?? "", snapshots), ...roots(state, snapshots)];
+}
+
+/** That it ends soon is what the source itself warns of. */
+function validity({ certificate: { id, notBeforeMs, notAfterMs } }: CertificateState, now: number): Finding[] {
+  const [from, until, clock] = [notBeforeMs, notAfterMs, now].map((ms) => new Date(ms).toISOString());
+  if (now >= notBeforeMs && now <= notAfterMs) return [];
+  return [unusable(`the certificate of ${id.text} is valid from ${from} to ${until}, and the clock of this machine says ${clock}`)];
+}
+
+/** Whether callers will take this process for the service that it is. */
+function ownId({ certificate: { id } }: CertificateState, service: string, snapshots: readonly MeshSnapshot[]): Finding[] {
+  const expected = snapshots.flatMap(({ backends }) => backends.get(service)?.tls.identities ?? []);
+  if (expected.length === 0 || matchersOf(expected).some((matcher) => matcher.matches(id))) return [];
+  return [
+    {
       severity: "error",
-      what: `the certificate is for ${id.text}, and callers of ${service} expect ${expected.join(" or ")}`,
+      what: `the certificate is for ${id.text}, and callers of ${service} expect ${[...new Set(expected)].join(" or ")}`,
       why: "every caller that speaks mutual TLS refuses this process",
-      whatToDo: "issue a certificate for that ID, or correct `identities` or `mesh.identityTemplate`",
-    });
-  return findings;
+      whatToDo: "issue a certificate for that ID, or correct `identities`, `mesh.identityTemplate` or `mesh.trustDomain`",
+    },
+  ];
 }
 
-function expectedOf(service: string, snapshots: readonly MeshSnapshot[]): readonly string[] {
-  return [...new Set(snapshots.flatMap(({ backends }) => backends.get(service)?.tls.identities ?? []))];
+/** Whether the servers that are called can be verified: each by roots of its own trust domain. */
+function roots({ bundles, certificate: { id } }: CertificateState, snapshots: readonly MeshSnapshot[]): Finding[] {
+  const missing = new Map<string, Set<string>>();
+  for (const { tls, service } of snapshots.flatMap(({ backends }) => [...backends.values()])) {
+    if (tls.mode === "disable" || tls.mode === "simple") continue;
+    for (const { trustDomain } of matchersOf(tls.identities)) {
+      if (bundles.byTrustDomain.has(trustDomain)) continue;
+      missing.set(trustDomain, (missing.get(trustDomain) ?? new Set()).add(service));
+    }
+  }
+  return [...missing].map(([trustDomain, services]) => ({
+    severity: "error",
+    what: `there are no roots of the trust domain ${trustDomain}, of which the servers of ${[...services].join(", ")} are; the certificate is of ${id.trustDomain}`,
+    why: "every call to them fails, for nobody can prove to be one of them",
+    whatToDo: "give the bundle of that trust domain, or correct `identities` or `mesh.trustDomain`",
+  }));
+}
+
+/** What is no pattern is a mistake in the configuration, and found as such. */
+function matchersOf(patterns: readonly string[]): readonly SpiffeIdMatcher[] {
+  return patterns.map((pattern) => compileSpiffeIdMatcher(pattern)).flatMap((matcher) => (matcher.ok ? [matcher.value] : []));
+}
+
+function warning(what: string): Finding {
+  return {
+    severity: "warning",
+    what,
+    why: "it works now, and will not always, or not for you alone",
+    whatToDo: "look at what writes and renews the files: docs/mtls.md",
+  };
 }
 
 function unusable(what: string): Finding {
@@ -73,6 +120,20 @@ function unusable(what: string): Finding {
     severity: "error",
     what,
     why: "joinMesh waits for a certificate until its startTimeout, and then rejects",
-    whatToDo: "give certificate, key and roots that belong together: docs/mtls.md",
+    whatToDo: "give certificate, key and roots that belong together and are valid now: docs/mtls.md",
   };
 }
+
+const DEV_IN_PRODUCTION: Finding = {
+  severity: "error",
+  what: "HEDDLE_IDENTITY=dev, and NODE_ENV is production",
+  why: "identity.dev gives no identity there, so that joinMesh rejects",
+  whatToDo: "set HEDDLE_IDENTITY to workload-api or to the folder of a certificate",
+};
+
+const NONE_GIVEN: Finding = {
+  severity: "warning",
+  what: "the configuration demands mutual TLS, and HEDDLE_IDENTITY is not set",
+  why: "a process without an identity does not take this configuration",
+  whatToDo: "set it, or give joinMesh the option `identity`, which cannot be seen from here; --identity FOLDER looks at a certificate",
+};
