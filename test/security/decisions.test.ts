@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { request as httpsRequest, type RequestOptions } from "node:https";
-import type { AuthorizationNote, Report } from "@heddle/core";
+import { type AuthorizationNote, context, type Report } from "@heddle/core";
 import { testAuthority } from "@heddle/testing/authority";
 import { expect, test } from "vitest";
 import { answerTo, answerToTarget, guarded, statusOf } from "./guarded.ts";
@@ -121,4 +121,20 @@ test("of a header for tokens that came twice, the line says why, without the tok
     .poll(() => lines, { timeout: 10_000 })
     .toMatchObject([{ outcome: "invalid_request", why: expect.stringMatching(/authorization/) }]);
   expect(JSON.stringify(lines)).not.toContain(SECRET);
+});
+
+test("deadlines are believed of who proves an identity, and of nobody else", async () => {
+  const deadlines: boolean[] = [];
+  const { listener } = await guarded(
+    { mtls: "permissive" },
+    (_request, response) => {
+      deadlines.push(context()?.deadline !== undefined);
+      response.end("{}");
+    },
+    { identity: shop.source("reviews") },
+  );
+  const header = "x-envoy-expected-rq-timeout-ms";
+  await statusAsWeb(listener.port, "/", { headers: { [header]: "60000" } });
+  await answerTo(listener.port, `GET / HTTP/1.1\r\nhost: reviews\r\n${header}: 60000\r\nconnection: close\r\n\r\n`);
+  expect(deadlines).toEqual([true, false]);
 });
