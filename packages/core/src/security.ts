@@ -132,9 +132,9 @@ export class Security implements InboundSecurity {
     return policy === null ? "strict" : this.mtlsMode(policy);
   }
 
-  /** Whether a request has to pass the checks of a policy. */
+  /** Whether a request has to pass the checks of a policy. Of none it is not known what they are: requests are answered 503 then. */
   guards(policy: InboundPolicy | null): boolean {
-    if (policy === null) return false;
+    if (policy === null) return true;
     return this.mtlsMode(policy) === "strict" || policy.jwt.length > 0 || policy.authorization !== null;
   }
 
