@@ -104,6 +104,41 @@ describe("a request that says something twice", () => {
     expect(seen).toEqual([]);
   });
 
+  /** Of each, some reader makes the host `admin.example`, by which a rule does not know it, or something that is no host. */
+  const NO_HOSTS = [
+    ...["u@admin.example", "admin.example/", "admin.example?x", "admin.example#x", "admin.example\\", "admin%2eexample", "admin%2Eexample"],
+    ...["http://admin.example", "[admin.example]", "admin.example:80:80", "admin.example:x", "other admin.example", "\u00e4dmin.example"],
+    ...["admin.example\t:80", "<admin.example>", '"admin.example"', "admin.example:-80", "[::1", "::1"],
+  ];
+
+  test.each(NO_HOSTS)("has a Host that is a host, or is refused: %j", { timeout: 10_000 }, async (host) => {
+    const denied = { name: "admin", action: "deny", to: [{ hosts: ["admin.example"] }] };
+    const { port, seen } = await recording({ authorize: [denied, everybody] });
+    const upgrade = "Connection: upgrade, close\r\nUpgrade: websocket\r\n\r\n";
+    const lines = ["Connection: close\r\n\r\n", upgrade].map((rest) => `GET /open HTTP/1.1\r\nHost: ${host}\r\n${rest}`);
+    // In a target the host ends where the path begins.
+    if (!host.includes("/")) lines.push(`GET http://${host}/open HTTP/1.1\r\nHost: reviews\r\nConnection: close\r\n\r\n`);
+    // 403: of some it is plain that they are the one that is denied.
+    for (const line of lines) expect([400, 403]).toContain(statusOf(await answerTo(port, line)));
+    expect(seen).toEqual([]);
+  });
+
+  test.each([
+    "reviews",
+    "REVIEWS:8080",
+    "reviews:",
+    "reviews.",
+    "a_b.example",
+    "10.0.0.1:80",
+    "[::1]:80",
+    "[::ffff:10.0.0.1]",
+    "xn--dmin-moa",
+  ])("may have any Host that is one: %s", async (host) => {
+    const { port, seen } = await recording({ authorize: [everybody] });
+    expect(statusOf(await answerTo(port, `GET /open HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`))).toBe(200);
+    expect(seen.map(({ headers }) => headers.host)).toEqual([host]);
+  });
+
   test("shows the host that was authorised, where the target and Host differ", async () => {
     const { port, seen } = await recording({ authorize: [hosts] });
     const ask = (target: string, field: string) => answerTo(port, `GET ${target} HTTP/1.1\r\nHost: ${field}\r\nConnection: close\r\n\r\n`);

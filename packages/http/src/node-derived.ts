@@ -6,12 +6,20 @@ import { ABSOLUTE_FORM, type RoutedMessage } from "./node-target.ts";
 export type Routing = "before" | "decided";
 
 /**
+ * A name or an address, with or without a port (RFC 9110 7.2), or nothing. Of `u@host`, `host/x` and `h%6fst` a URL parser makes another
+ * host than the one that rules compare. Hence no escapes, which the RFC would have in names.
+ */
+const HOST_AND_PORT = /^(?:[\w.~!$&'()*+,;=-]*|\[[\da-f:.]+\])(?::\d*)?$/;
+
+/**
  * Shows the application the request as the layers gave it on: what they changed of the path, and whom they removed or put among the
  * headers. Throws a MeshError `invalid_request` where the framework has already gone by another path than the one that was let in.
  */
 export function showDerived(message: IncomingMessage, came: MeshRequest, called: MeshRequest, routing: Routing): void {
   // RFC 9112 3.2. Node shows the first in one place and both in others, and rules hold for the first.
   if (Array.isArray(came.headers.host)) throw new MeshError("invalid_request", `serving ${came.authority}: Host is sent more than once`);
+  if (!HOST_AND_PORT.test(came.authority))
+    throw new MeshError("invalid_request", `serving ${came.authority}: its Host is no host with or without a port`);
   const headers = isAbsolute(message) ? authorityAsHost(came.authority, called.headers) : called.headers;
   const target = targetOf(message);
   // Also where no layer changed it: in `http://host?/admin`, whose path is `/`, a framework may find another one.
@@ -31,7 +39,6 @@ function isAbsolute(message: RoutedMessage): boolean {
 
 /** The authority of an absolute target was let in; applications look at the Host field, which may say anything (RFC 9112 3.2.2). */
 function authorityAsHost(authority: string, headers: HeaderMap): HeaderMap {
-  if (authority.includes("@")) throw new MeshError("invalid_request", `serving ${authority}: there is a user name in the target`);
   return String(headers.host).toLowerCase() === authority ? headers : { ...headers, host: authority };
 }
 
