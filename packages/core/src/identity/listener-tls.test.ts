@@ -12,6 +12,7 @@ const LONG = { notBeforeMs: NOW - 100 * HOUR, notAfterMs: NOW + 100 * HOUR };
 const shop = root("shop root", LONG);
 const other = root("other root", LONG);
 const own = leaf(shop, "spiffe://shop.example/api", LONG);
+const roots = { "shop.example": [shop] };
 /** Expires an hour after NOW. */
 const caller = leaf(shop, "spiffe://shop.example/web");
 
@@ -20,11 +21,12 @@ describe("whether a peer is still believed", () => {
   let process: Workload;
   let asked: number;
   let peer: AdmittedPeer;
+  let anonymous: AdmittedPeer;
 
   beforeEach(() => {
     wallMs = NOW;
     const clock = { ...virtualClock(), wallTime: () => wallMs };
-    process = workload(stateOf([own], { "shop.example": [shop] }, NOW), clock);
+    process = workload(stateOf([own], roots, NOW), clock);
     asked = 0;
     const { verify, remembered } = peerVerifier();
     const verifier: PeerVerifier = {
@@ -36,10 +38,23 @@ describe("whether a peer is still believed", () => {
     };
     const { identity } = process;
     const contexts = new SecureContexts(identity);
-    const server = listenerTls({ identity, contexts, verifier, clock, mode: () => "strict", report: () => {} });
-    const verdict = server.verify(socketOf(caller.der));
-    if (!("peer" in verdict)) throw new Error(verdict.refused);
-    peer = verdict;
+    const server = listenerTls({ identity, contexts, verifier, clock, mode: () => "permissive", report: () => {} });
+    const admitted = (raw?: Uint8Array): AdmittedPeer => {
+      const verdict = server.verify(socketOf(raw));
+      if (!("peer" in verdict)) throw new Error(verdict.refused);
+      return verdict;
+    };
+    peer = admitted(caller.der);
+    anonymous = admitted();
+  });
+
+  test("ends with the certificate of this side, however long its own lives, and for those who showed none", () => {
+    process.source.update(stateOf([leaf(shop, "spiffe://shop.example/api", { ...LONG, notAfterMs: NOW + 60_000 })], roots, NOW));
+    expect([peer.isCurrent(), anonymous.isCurrent()]).toEqual([true, true]);
+    wallMs = NOW + 61_000;
+    expect([peer.isCurrent(), anonymous.isCurrent()]).toEqual([false, false]);
+    process.source.update(stateOf([own], roots, wallMs));
+    expect([peer.isCurrent(), anonymous.isCurrent()]).toEqual([true, true]);
   });
 
   test("is looked into once, however many answers ask", () => {
@@ -74,6 +89,6 @@ describe("whether a peer is still believed", () => {
   });
 });
 
-function socketOf(raw: Uint8Array): TLSSocket {
-  return { isSessionReused: () => false, getPeerCertificate: () => ({ raw }) } as unknown as TLSSocket;
+function socketOf(raw: Uint8Array | undefined): TLSSocket {
+  return { isSessionReused: () => false, getPeerCertificate: () => (raw === undefined ? {} : { raw }) } as unknown as TLSSocket;
 }

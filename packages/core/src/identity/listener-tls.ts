@@ -47,7 +47,7 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
       const session = sessionProblem(socket);
       if (session !== null) return { refused: session };
       const presented = presentedChain(socket.getPeerCertificate(true));
-      if (presented.length === 0 && mode() === "permissive") return NOBODY;
+      if (presented.length === 0 && mode() === "permissive") return nobody(identity);
       return verdictOn(presented, { identity, verifier, clock });
     },
     refused: (reason, from) => log.add(reason, from),
@@ -57,8 +57,10 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
   };
 }
 
-/** Nothing was proved, so that nothing can be believed no longer. */
-const NOBODY: AdmittedPeer = { peer: null, isCurrent: () => true };
+/** The peer proved nothing, so that nothing of it can be believed no longer; what this side proved to it ends with its own certificate. */
+function nobody(identity: WorkloadIdentity): AdmittedPeer {
+  return { peer: null, isCurrent: () => identity.isValid };
+}
 
 function verdictOn(presented: readonly Uint8Array[], parts: Parts): ServerTlsVerdict {
   try {
@@ -94,8 +96,8 @@ function stillBelieved(presented: readonly Uint8Array[], parts: Parts): () => bo
       good = verdict.ok ? { bundles, fromMs: nowMs, untilMs: verdict.peer.notAfterMs } : null;
       return verdict.ok;
     } catch {
-      // Our own certificate expired: nobody can be verified, and nobody who comes again would get in.
-      return true;
+      // Our own certificate expired: this side proves nothing any more, and nobody can be verified.
+      return false;
     }
   };
 }

@@ -91,6 +91,11 @@ export class WorkloadIdentity {
     return this.#inForce !== null;
   }
 
+  /** There is a certificate, and it is valid now. */
+  get isValid(): boolean {
+    return this.#inForce !== null && isValid(this.#inForce.certificate, this.#clock.wallTime());
+  }
+
   /** Certificate and roots for a handshake now. Throws a MeshError `no_identity` where there is no certificate that is valid now. */
   inForce(): IdentityInForce {
     const state = this.#inForce;
