@@ -7,7 +7,7 @@ const source = (name: string, file = "index.ts"): string => fileURLToPath(new UR
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^@heddle\/(core|http|express-adapter|fastify-adapter|spiffe|testing)$/, replacement: source("$1") },
+      { find: /^@heddle\/(core|http|express-adapter|fastify-adapter|grpc|spiffe|testing)$/, replacement: source("$1") },
       { find: /^heddle$/, replacement: source("heddle") },
       { find: /^@heddle\/testing\/authority$/, replacement: source("testing", "authority/index.ts") },
     ],

@@ -40,9 +40,10 @@ function ourObjection(file: SourceFile, area: Area, specifier: string, target: s
 
 function thirdPartyObjection(file: SourceFile, found: Import, tables: ImportTables): string | undefined {
   const name = packageName(found.specifier);
-  const row = tables.thirdParties.find((party) => party.name === name);
-  if (!row) return `imports "${name}", which is not in ARCHITECTURE.md's table of third parties`;
-  if (!covers(row.files, file.path)) return `may not import "${name}"; only ${row.files.join(", ")} may`;
+  const rows = tables.thirdParties.filter((party) => party.name === name);
+  if (rows.length === 0) return `imports "${name}", which is not in ARCHITECTURE.md's table of third parties`;
+  const row = rows.find(({ files }) => covers(files, file.path));
+  if (!row) return `may not import "${name}"; only ${rows.flatMap(({ files }) => files).join(", ")} may`;
   if (found.kind === "static" && row.loaded === "late")
     return `loads "${name}" with the file; load it on first need, through createRequire`;
   if (found.kind !== "type" && row.loaded === "type") return `may import only types of "${name}"`;

@@ -6,6 +6,7 @@ import type { Handler } from "./layer.ts";
 import type { MeshRequest, MeshResponse } from "./message.ts";
 import type { FailureConfig } from "./model/backend.ts";
 import type { Route } from "./model/route.ts";
+import type { RpcCall } from "./rpc.ts";
 import type { Shortage } from "./shortage.ts";
 import type { Channel } from "./transport.ts";
 
@@ -48,6 +49,8 @@ export class Attempt {
   endpoint = "";
   outcome: AttemptOutcome = "pending";
   status = 0;
+  /** Of a gRPC call: what its endpoint made of it, known with its trailers; null: not known, or no gRPC call. */
+  grpcStatus: number | null = null;
   /** Head or failure, whichever came first; milliseconds since the try began. */
   elapsedMs = 0;
   /** In words, why it ended as it did or why it was not the last. */
@@ -150,6 +153,8 @@ export class RequestContext {
   traceId = "";
   /** Outbound only: who sends it, if not the channel. */
   carrier: Carrier | null = null;
+  /** Of a gRPC call, either way; null: it is none. */
+  rpc: RpcCall | null = null;
   /** Inbound only: what `req.mesh` is. */
   inbound: InboundRequestContext | null = null;
   /** Inbound only: the application, which answers what no layer did. */

@@ -1,4 +1,5 @@
 import type { Report } from "./report.ts";
+import { GrpcStatus } from "./rpc.ts";
 
 /** Every failure the mesh itself makes. `docs/errors.md` has a paragraph for each. */
 export type MeshErrorCode =
@@ -27,32 +28,34 @@ export type MeshErrorCode =
 interface CodeFacts {
   /** What a proxy in our place would have answered (Envoy's local replies). */
   readonly status: number;
+  /** What a gRPC call ends with. */
+  readonly grpc: keyof typeof GrpcStatus;
   /** A later try may succeed. Says nothing about whether repeating is safe. */
   readonly retryable: boolean;
 }
 
 const FACTS: Readonly<Record<MeshErrorCode, CodeFacts>> = {
-  unknown_service: { status: 502, retryable: false },
-  no_route: { status: 404, retryable: false },
-  no_endpoint: { status: 503, retryable: true },
-  connect_failed: { status: 503, retryable: true },
-  connection_reset: { status: 503, retryable: true },
-  protocol_error: { status: 502, retryable: false },
-  attempt_timeout: { status: 504, retryable: true },
-  deadline_exceeded: { status: 504, retryable: false },
-  breaker_open: { status: 503, retryable: true },
-  overloaded: { status: 503, retryable: true },
-  body_abandoned: { status: 503, retryable: false },
-  extension_failed: { status: 500, retryable: false },
-  tls_required: { status: 502, retryable: false },
-  no_identity: { status: 503, retryable: false },
-  mtls_required: { status: 403, retryable: false },
-  unauthenticated: { status: 401, retryable: false },
-  permission_denied: { status: 403, retryable: false },
-  invalid_request: { status: 400, retryable: false },
-  invalid_config: { status: 500, retryable: false },
-  not_ready: { status: 503, retryable: true },
-  closed: { status: 503, retryable: false },
+  unknown_service: { status: 502, grpc: "UNAVAILABLE", retryable: false },
+  no_route: { status: 404, grpc: "UNIMPLEMENTED", retryable: false },
+  no_endpoint: { status: 503, grpc: "UNAVAILABLE", retryable: true },
+  connect_failed: { status: 503, grpc: "UNAVAILABLE", retryable: true },
+  connection_reset: { status: 503, grpc: "UNAVAILABLE", retryable: true },
+  protocol_error: { status: 502, grpc: "INTERNAL", retryable: false },
+  attempt_timeout: { status: 504, grpc: "DEADLINE_EXCEEDED", retryable: true },
+  deadline_exceeded: { status: 504, grpc: "DEADLINE_EXCEEDED", retryable: false },
+  breaker_open: { status: 503, grpc: "UNAVAILABLE", retryable: true },
+  overloaded: { status: 503, grpc: "RESOURCE_EXHAUSTED", retryable: true },
+  body_abandoned: { status: 503, grpc: "CANCELLED", retryable: false },
+  extension_failed: { status: 500, grpc: "INTERNAL", retryable: false },
+  tls_required: { status: 502, grpc: "FAILED_PRECONDITION", retryable: false },
+  no_identity: { status: 503, grpc: "UNAVAILABLE", retryable: false },
+  mtls_required: { status: 403, grpc: "UNAUTHENTICATED", retryable: false },
+  unauthenticated: { status: 401, grpc: "UNAUTHENTICATED", retryable: false },
+  permission_denied: { status: 403, grpc: "PERMISSION_DENIED", retryable: false },
+  invalid_request: { status: 400, grpc: "INVALID_ARGUMENT", retryable: false },
+  invalid_config: { status: 500, grpc: "INTERNAL", retryable: false },
+  not_ready: { status: 503, grpc: "UNAVAILABLE", retryable: true },
+  closed: { status: 503, grpc: "UNAVAILABLE", retryable: false },
 };
 
 const BRAND = Symbol.for("heddle.MeshError");
@@ -65,14 +68,17 @@ export class MeshError extends Error {
   override readonly name = "MeshError";
   readonly code: MeshErrorCode;
   readonly status: number;
+  /** What a gRPC call ends with. */
+  readonly grpcStatus: number;
   readonly retryable: boolean;
   /** What happened to the request; absent where there was none (configuration, readiness). */
   report?: Report;
 
-  constructor(code: MeshErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: MeshErrorCode, message: string, options?: ErrorOptions & { readonly grpcStatus?: number | null }) {
     super(message, options);
     this.code = code;
     this.status = FACTS[code].status;
+    this.grpcStatus = options?.grpcStatus ?? GrpcStatus[FACTS[code].grpc];
     this.retryable = FACTS[code].retryable;
     Object.defineProperty(this, BRAND, { value: true });
   }

@@ -9,6 +9,7 @@ import type { Handler } from "./layer.ts";
 import type { HeaderMap, MeshRequest } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
 import { CONTEXT } from "./report.ts";
+import type { RpcCall } from "./rpc.ts";
 
 /** The scope of one inbound request. Filled by the inbound layers, emptied when the exchange is over. */
 export class InboundScope implements Scope {
@@ -120,6 +121,8 @@ export interface InboundInit {
   readonly app: Handler;
   /** The framework's pattern of the route taken, as far as it is known when called. */
   readonly route?: () => string | undefined;
+  /** It is a gRPC call. */
+  readonly rpc?: RpcCall;
   /** What the request came by. Default: nothing is known of it, and nothing is proved. */
   readonly connection?: InboundConnection;
 }
@@ -139,6 +142,7 @@ export function startInbound(mesh: { readonly clock: Clock; readonly deadlines: 
   const cancel = new Cancel();
   const context = new RequestContext(mesh.clock.now(), {}, cancel, scope);
   context.app = init.app;
+  context.rpc = init.rpc ?? null;
   context.inbound = call;
   context.peer = call.connection.peerAddress ?? "";
   call.start(context);

@@ -73,6 +73,7 @@ export * from "./push-body.ts";
 export * from "./random.ts";
 export { type AttemptReport, CONTEXT, type Report, reportOf } from "./report.ts";
 export type { RequestInit } from "./request-start.ts";
+export * from "./rpc.ts";
 export { type CheckedParts, checkSecurity, type SecurityMeans } from "./security-checks.ts";
 export * from "./server-tls.ts";
 export { shortageWords } from "./shortage.ts";

@@ -99,6 +99,6 @@ export function atEndpoint(error: unknown, what: string, address: string): unkno
   return new MeshError(
     CODES[error.kind],
     `${what}: ${WORDS[error.kind]} ${address}: ${error.message}${error.kind === "connect-failure" ? shortageWords(error) : ""}`,
-    { cause: error },
+    { cause: error, grpcStatus: error.grpcStatus },
   );
 }

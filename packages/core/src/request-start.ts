@@ -3,6 +3,7 @@ import type { Clock } from "./clock.ts";
 import { type CallOptions, currentScope, narrowed, RequestContext } from "./context.ts";
 import { durationMs } from "./duration.ts";
 import type { HeaderMap, MeshRequest, RequestBody } from "./message.ts";
+import type { RpcCall } from "./rpc.ts";
 
 /** Everything a request needs besides the mesh's own decisions. */
 export interface RequestInit {
@@ -14,6 +15,8 @@ export interface RequestInit {
   readonly headers: HeaderMap;
   readonly body: RequestBody;
   readonly options?: CallOptions | undefined;
+  /** It is a gRPC call. */
+  readonly rpc?: RpcCall | undefined;
 }
 
 const NO_OPTIONS: CallOptions = {};
@@ -26,6 +29,7 @@ export function startOutbound(init: RequestInit, clock: Clock): MeshRequest {
   const options = scope?.options === undefined ? own : narrowed(scope.options, own);
   const cancel = new Cancel();
   const context = new RequestContext(now, options, cancel, scope);
+  if (init.rpc !== undefined) context.rpc = init.rpc;
   if (scope !== null) context.deadlineAt = scope.deadlineAt;
   if (options.timeout !== undefined) context.deadlineAt = Math.min(context.deadlineAt, now + durationMs(options.timeout, "timeout"));
   const { method, scheme, authority, path, headers, body } = init;

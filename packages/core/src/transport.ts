@@ -17,9 +17,12 @@ export type TransportFailureKind =
 export class TransportFailure extends Error {
   override readonly name = "TransportFailure";
   readonly kind: TransportFailureKind;
-  constructor(kind: TransportFailureKind, message: string, options?: ErrorOptions) {
+  /** Of a gRPC call: the status that gRPC has for what broke it; null: there is none beside that of the kind. */
+  readonly grpcStatus: number | null;
+  constructor(kind: TransportFailureKind, message: string, options?: ErrorOptions & { readonly grpcStatus?: number }) {
     super(message, options);
     this.kind = kind;
+    this.grpcStatus = options?.grpcStatus ?? null;
   }
 }
 
@@ -45,6 +48,7 @@ export interface ChannelSettings {
  *   the request is queued, connecting, being sent, or waiting; after the head cancellation fails the body with that reason;
  * - it sets `request.attempt.wasSent` before the first byte is written, `connection` to the number of the connection, above that of every
  *   connection made before, and `reusedConnection` if it had carried a complete exchange;
+ * - over `grpc` it takes requests that are gRPC calls (rpc.ts), and refuses every other;
  * - it sends `request.authority` as the authority, and never changes a header the request has;
  * - for an upgrade or CONNECT ({@link isUpgrade}) it resolves with `socket` once the endpoint has switched, and with an ordinary answer
  *   where it has not; it rejects where the protocol carries neither. The pipe counts as a connection until it closes: `close` waits for it, `destroy` and cancellation cut it.

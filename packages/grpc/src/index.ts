@@ -1,0 +1,1 @@
+export { headersOf, metadataOf } from "./metadata.ts";
