@@ -49,6 +49,7 @@ export function secureMesh(
       mode: () => mode,
       socketOptions: () => serverTls().socketOptions(),
       verify: (socket) => serverTls().verify(socket),
+      onChange: (listener) => real.server("strict").onChange(listener),
       refused: (reason, from) => void refusals.push(`${from}: ${reason}`),
       ...facts.tls,
     },

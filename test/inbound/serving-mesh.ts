@@ -27,6 +27,7 @@ const NO_TLS: ServerTls = {
   },
   verify: () => ({ refused: "this mesh has no TLS" }),
   refused: () => {},
+  onChange: () => () => {},
 };
 
 /** What serves of a mesh: the real inbound stack and the real clock, for tests with real sockets. Counts what runs through it. */

@@ -108,25 +108,6 @@ test("new connections get the certificate that is in force, and old ones go on",
   }
 });
 
-test("who was verified by a root that is withdrawn gets the answer under way, and has to come again", async () => {
-  const shop = testAuthority();
-  const { mesh } = await reviews({ mtls: "strict" }, shop.source("reviews"));
-  const { port } = await listen(mesh, showPeer, { host });
-  const { certPem: cert, keyPem: key } = shop.issue("web");
-  const client = await secureClient(port, { cert, key, rejectUnauthorized: false });
-  const ask = async () => {
-    client.clear();
-    client.write(get("/"));
-    return client.until(".");
-  };
-  shop.replaceRoot();
-  expect(await ask()).not.toMatch(/connection: close/i);
-  shop.retireOldRoots();
-  expect(await ask()).toMatch(/connection: close/i);
-  await client.ended();
-  await refusedHandshake(port, { cert, key, rejectUnauthorized: false });
-});
-
 test("what is decided about a path is decided about the path that the application sees", async () => {
   const closed = policyOf({ name: "closed", action: "deny", rules: [ruleOf({ to: [[pathIs("/admin")]] })] });
   const authorization = { policies: [closed], pathNormalisation: "merge-slashes", trustedHops: 0 } as const;

@@ -1,3 +1,4 @@
+import type { MeshError } from "./errors.ts";
 import type { Peer } from "./inbound-request-context.ts";
 
 /** What a listener knows of the connection that a request came by. One object a connection: what is derived of it is derived once. */
@@ -12,8 +13,10 @@ export interface InboundConnection {
   readonly peerAddress: string | null;
   readonly localAddress: string | null;
   readonly localPort: number | null;
-  /** Whether what the peer proved would still be believed; absent: it proved nothing. */
-  readonly isCurrent?: () => boolean;
+  /** Whether what was proved would still be believed, in `inMs` from now as well; absent: nothing was proved. */
+  readonly isCurrent?: (inMs?: number) => boolean;
+  /** Where it is not current: why a request is refused. */
+  readonly doubt?: (() => MeshError) | undefined;
 }
 
 /** Of a request that was not made by a listener of ours: nothing is known, so nothing is proved. */

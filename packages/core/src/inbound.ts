@@ -7,7 +7,7 @@ import { MeshError } from "./errors.ts";
 import { inboundContext } from "./inbound-context.ts";
 import { inboundDeadline } from "./inbound-deadline.ts";
 import { countInFlight } from "./inbound-in-flight.ts";
-import { requirePeer } from "./inbound-peer.ts";
+import { requireCurrent, requirePeer } from "./inbound-peer.ts";
 import { requireReady } from "./inbound-ready.ts";
 import { answerRefusals } from "./inbound-refusal.ts";
 import { compose, type Handler, type Layer } from "./layer.ts";
@@ -59,6 +59,8 @@ export function composeInbound(deps: InboundDeps): Handler {
       deps.span,
       // Before any policy is asked: until every source has spoken the policy in force is unknown, and nothing may fail open.
       requireReady(deps.isReady),
+      // Whatever the policy: who is calling, and that this side is who it was, holds no longer.
+      requireCurrent,
       underPolicy(deps),
     ],
     callApplication,

@@ -166,4 +166,5 @@ const WITHOUT_IDENTITY: ServerTls = {
   },
   verify: () => ({ refused: "this process was given no identity" }),
   refused() {},
+  onChange: () => () => {},
 };

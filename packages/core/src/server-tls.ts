@@ -1,4 +1,5 @@
 import type { TLSSocket, TLSSocketOptions } from "node:tls";
+import type { MeshError } from "./errors.ts";
 import type { Peer } from "./inbound-request-context.ts";
 
 /** TLS of connections that come in: all that a listener needs to shake hands, and to know who called. */
@@ -11,6 +12,8 @@ export interface ServerTls {
   verify(socket: TLSSocket): ServerTlsVerdict;
   /** A connection that was refused: counted, and told as a problem (not each one: strangers must not fill the log). */
   refused(reason: string, from: string): void;
+  /** Calls back when what was believed of connections may be believed no longer: each is to be asked again. Returns a function that ends it. */
+  onChange(listener: () => void): () => void;
 }
 
 export type ServerTlsVerdict = AdmittedPeer | { readonly refused: string };
@@ -19,8 +22,11 @@ export interface AdmittedPeer {
   /** null: it presented nothing, where that is allowed. */
   readonly peer: Peer | null;
   /**
-   * Whether what it proved would still be believed: its certificate has not expired, and the roots that verified it are not withdrawn. One
-   * that would not is to be closed as soon as no answer is under way; who comes again has to prove itself again.
+   * Whether what was proved would still be believed, in `inMs` from now as well: neither its certificate nor this side's has expired, and
+   * the roots that verified it are not withdrawn. Where it would not, nothing that comes is served any more, and the connection is to be
+   * closed as soon as no answer is under way; who comes again has to prove itself again.
    */
-  isCurrent(): boolean;
+  isCurrent(inMs?: number): boolean;
+  /** Where it is not current: why a request is refused. */
+  doubt?(): MeshError;
 }

@@ -124,6 +124,7 @@ function intercept(
 /** What has not got in yet is unknown to the server itself: whoever closes its idle connections, as its own `close` does, means these, too. */
 function guardEntrance(server: NodeServer, serving: Serving, admit: (socket: Duplex) => void): Entrance {
   const entrance = new Entrance(serving, admit);
+  server.once("close", () => entrance.close());
   const { closeIdleConnections, closeAllConnections } = server;
   server.closeIdleConnections = () => {
     entrance.cut();

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type AdmittedPeer, type DeadlineEntry, MeshError, type ServerTls } from "@heddle/core";
+import { AdmittedConnections } from "./admitted-connections.ts";
 import { peekFirstByte } from "./first-byte.ts";
 import { peerAddressOf } from "./node-connection.ts";
 import type { Serving } from "./node-serving.ts";
@@ -28,12 +29,14 @@ export class Entrance {
   readonly #tls: ServerTls;
   readonly #admit: (socket: Duplex) => void;
   readonly #arrivals = new Map<Arrival, DeadlineEntry>();
+  readonly #admitted: AdmittedConnections;
 
   /** `admit`: what `server` does with a new connection. */
   constructor(serving: Serving, admit: (socket: Duplex) => void) {
     this.#serving = serving;
     this.#tls = serving.mesh.serverTls;
     this.#admit = admit;
+    this.#admitted = new AdmittedConnections(serving);
   }
 
   enter(raw: Duplex): void {
@@ -48,6 +51,11 @@ export class Entrance {
       // Whether plain text may have anything, health requests apart, is decided where it can be answered.
       else this.#admitPlain(arrival);
     });
+  }
+
+  /** Nothing gets in any more, and nothing is left of what did. */
+  close(): void {
+    this.#admitted.close();
   }
 
   /** Cuts what has not sent a request, and cannot have one in flight. */
@@ -102,6 +110,7 @@ export class Entrance {
       // Whoever was verified stays who it is: a second handshake could bring another certificate.
       socket.disableRenegotiation();
       this.#serving.connections.secured(socket, admitted);
+      this.#admitted.add(socket, admitted);
       this.#admit(socket);
     });
   }

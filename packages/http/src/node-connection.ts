@@ -7,10 +7,21 @@ import type { AdmittedPeer, InboundConnection } from "@heddle/core";
 export class NodeConnections {
   readonly #known = new WeakMap<Duplex, InboundConnection>();
 
+  readonly #upgraded = new WeakSet<Duplex>();
+
+  /** HTTP has let go of it, or will where the stack lets it. */
+  upgraded(socket: Duplex): void {
+    this.#upgraded.add(socket);
+  }
+
+  isUpgraded(socket: Duplex): boolean {
+    return this.#upgraded.has(socket);
+  }
+
   /** TLS that the mesh itself made, whose peer was verified. */
-  secured(socket: TLSSocket, { peer, isCurrent }: AdmittedPeer): void {
+  secured(socket: TLSSocket, { peer, isCurrent, doubt }: AdmittedPeer): void {
     const sni = typeof socket.servername === "string" && socket.servername !== "" ? socket.servername : null;
-    this.#known.set(socket, { peer, isEncrypted: true, sni, ...addresses(socket), isCurrent });
+    this.#known.set(socket, { peer, isEncrypted: true, sni, ...addresses(socket), isCurrent, doubt });
   }
 
   /** Of any other socket nothing is proved, were it encrypted by others or not: to the mesh it is plain text. */

@@ -8,6 +8,7 @@ import {
   PushBody,
   startInbound,
 } from "@heddle/core";
+import { ENDS_SOON_MS } from "./admitted-connections.ts";
 import { ERROR_HEADER } from "./front-door.ts";
 import { type HeadersInput, headerMap } from "./header-map.ts";
 import { bindListeners } from "./node-context.ts";
@@ -162,8 +163,8 @@ function watchHead(
   const watched = (...head: unknown[]): ServerResponse => {
     if (!response.headersSent) {
       if (serving.isDraining) tellDraining(response);
-      // Who proved what is believed no longer has to come again and prove itself.
-      else if (connection.isCurrent?.() === false) response.setHeader("connection", "close");
+      // Who proved what is believed no longer, or is about to be, has to come again and prove itself.
+      else if (connection.isCurrent?.(ENDS_SOON_MS) === false) response.setHeader("connection", "close");
       tellRetried(response, Number(head[0]), inbound);
     }
     Reflect.apply(writeHead, response, head);

@@ -20,6 +20,7 @@ export function serveUpgrade(serving: Serving, message: IncomingMessage, socket:
     socket.destroy();
     return;
   }
+  serving.connections.upgraded(socket);
   const answer = new UpgradeAnswer();
   const barred = serving.guard(socket);
   const { request, inbound } = startInbound(mesh, {

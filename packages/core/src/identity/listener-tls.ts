@@ -51,6 +51,12 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
       return verdictOn(presented, { identity, verifier, clock });
     },
     refused: (reason, from) => log.add(reason, from),
+    onChange(listener) {
+      const ends = [identity.onChange(listener), identity.onExpiry(listener)];
+      return () => {
+        for (const end of ends) end();
+      };
+    },
     get refusals() {
       return log.count;
     },
@@ -59,14 +65,18 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
 
 /** The peer proved nothing, so that nothing of it can be believed no longer; what this side proved to it ends with its own certificate. */
 function nobody(identity: WorkloadIdentity): AdmittedPeer {
-  return { peer: null, isCurrent: () => identity.isValid };
+  return {
+    peer: null,
+    isCurrent: () => identity.isValid,
+    doubt: () => ownDoubt(identity) ?? new MeshError("no_identity", "this process's certificate had ended when the request came"),
+  };
 }
 
 function verdictOn(presented: readonly Uint8Array[], parts: Parts): ServerTlsVerdict {
   try {
     const verdict = verify(presented, parts);
     if (!verdict.ok) return { refused: verdict.reason };
-    return { peer: peerOf(verdict.peer), isCurrent: stillBelieved(presented, parts) };
+    return { peer: peerOf(verdict.peer), isCurrent: stillBelieved(presented, parts), doubt: () => doubtOf(presented, parts) };
   } catch (error) {
     // The certificate expired during the handshake.
     if (error instanceof MeshError) return { refused: error.message };
@@ -85,21 +95,41 @@ function verify(presented: readonly Uint8Array[], { identity, verifier, clock }:
  * Asked for each answer, and a certificate's fingerprint costs as much as all that is decided about a request: what was found good stays
  * so while the same roots are in force, from then until its path expires.
  */
-function stillBelieved(presented: readonly Uint8Array[], parts: Parts): () => boolean {
+function stillBelieved(presented: readonly Uint8Array[], parts: Parts): (inMs?: number) => boolean {
   let good: { readonly bundles: TrustBundles; readonly fromMs: number; readonly untilMs: number } | null = null;
-  return () => {
+  return (inMs = 0) => {
     try {
       const { bundles } = parts.identity.inForce();
       const nowMs = parts.clock.wallTime();
-      if (good !== null && good.bundles === bundles && nowMs >= good.fromMs && nowMs <= good.untilMs) return true;
-      const verdict = verify(presented, parts);
-      good = verdict.ok ? { bundles, fromMs: nowMs, untilMs: verdict.peer.notAfterMs } : null;
-      return verdict.ok;
+      if (good === null || good.bundles !== bundles || nowMs < good.fromMs || nowMs > good.untilMs) {
+        const verdict = verify(presented, parts);
+        good = verdict.ok ? { bundles, fromMs: nowMs, untilMs: verdict.peer.notAfterMs } : null;
+      }
+      return good !== null && nowMs + inMs <= good.untilMs;
     } catch {
       // Our own certificate expired: this side proves nothing any more, and nobody can be verified.
       return false;
     }
   };
+}
+
+function doubtOf(presented: readonly Uint8Array[], parts: Parts): MeshError {
+  const own = ownDoubt(parts.identity);
+  if (own !== null) return own;
+  const verdict = verify(presented, parts);
+  const why = verdict.ok ? "it was not when the request came" : verdict.reason;
+  return new MeshError("mtls_required", `what its connection proved is believed no longer: ${why}`);
+}
+
+/** Why this side proves nothing any more; null: it does. */
+function ownDoubt(identity: WorkloadIdentity): MeshError | null {
+  try {
+    identity.inForce();
+    return null;
+  } catch (error) {
+    if (error instanceof MeshError) return error;
+    throw error;
+  }
 }
 
 function peerOf({ id, fingerprint }: VerifiedPeer): Peer {

@@ -65,7 +65,7 @@ export class WorkloadIdentity {
   readonly #stop: () => void;
   #inForce: IdentityInForce | null = null;
   #first: () => void = () => {};
-  #expired: () => void = () => {};
+  readonly #expiryListeners = new Set<() => void>();
   #generation = 0;
   #lastProblem: string | null = null;
   #reportedPhase: "good" | "expiring" | "expired" = "good";
@@ -111,9 +111,10 @@ export class WorkloadIdentity {
     else this.#first = listener;
   }
 
-  /** Calls back when the certificate expires with none in its place. */
-  onExpiry(listener: () => void): void {
-    this.#expired = listener;
+  /** Calls back when the certificate expires with none in its place. Returns a function that ends it. */
+  onExpiry(listener: () => void): () => void {
+    this.#expiryListeners.add(listener);
+    return () => void this.#expiryListeners.delete(listener);
   }
 
   /** Calls back when certificate or roots changed. Returns a function that ends it. */
@@ -157,6 +158,7 @@ export class WorkloadIdentity {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#listeners.clear();
+    this.#expiryListeners.clear();
     if (this.#timer) this.#clock.clearTimer(this.#timer);
     this.#timer = null;
     this.#stop();
@@ -204,7 +206,7 @@ export class WorkloadIdentity {
       if (phase !== "good") {
         const severity = phase === "expired" ? "error" : "warning";
         this.#report({ where: this.#source.name, message: this.#expiry(certificate), severity });
-        if (phase === "expired") this.#expired();
+        if (phase === "expired") for (const listener of [...this.#expiryListeners]) listener();
       }
     }
     this.#timer = this.#clock.setTimer(Math.min(nextMs, LONGEST_LOOK_MS), () => this.#look(), "idle");
