@@ -109,3 +109,21 @@ services: { reviews: { endpoints: [{ address: "${await listening()}" }] } }
   copyFileSync(join(folder, "web", "tls.key"), join(folder, "reviews", "tls.key"));
   expect(await look("reviews")).toMatchObject({ code: 1, out: expect.stringMatching(/^error: .*key/m) });
 });
+
+test("a development identity of another trust domain than the document's is found, before and after its folder is made", async () => {
+  const config = documentFile(`apiVersion: heddle/v1
+mesh: { trustDomain: shop.example, identityTemplate: "spiffe://{trustDomain}/{service}" }
+services: { reviews: { endpoints: [{ address: "${await listening()}" }] } }
+`);
+  const look = () => heddle("doctor", "--config", config, "--identity", "dev");
+  const found = {
+    code: 1,
+    out: expect.stringMatching(/^error: identity\.dev is of the trust domain heddle\.test .*servers in shop\.example$/m),
+  };
+  expect(await look()).toMatchObject(found);
+  expect((await heddle("ca", "init")).code).toBe(0);
+  expect(await look()).toMatchObject(found);
+  rmSync(".heddle", { recursive: true });
+  expect((await heddle("ca", "init", "--trust-domain", "shop.example")).code).toBe(0);
+  expect(await look()).toMatchObject({ code: 0, out: expect.stringContaining("nothing found") });
+});

@@ -318,7 +318,7 @@ class RunningMesh implements Mesh {
       this.#options.bypass === true ? bypassed(this.#store.current, this.#options.identity !== undefined) : this.#store.current;
     this.#extensions.keepLayers(layersOf(snapshot));
     for (const part of [this.#dataPlane, this.#resources]) part.update(snapshot);
-    this.#security.applied();
+    this.#security.applied(snapshot);
     this.#metrics.fold(presentIn(snapshot));
     for (const warning of extensionWarnings(snapshot, this.#extensions)) this.#problems.report(warning);
     this.#settleWaiting();

@@ -11,6 +11,7 @@ import { type ListenerTls, listenerTls } from "./identity/listener-tls.ts";
 import { type MeshTlsParts, meshTls } from "./identity/mesh-tls.ts";
 import { SecureContexts } from "./identity/secure-contexts.ts";
 import { simpleTls } from "./identity/simple-tls.ts";
+import { type Unverifiable, unverifiableServices } from "./identity/unverifiable-services.ts";
 import { peerVerifier } from "./identity/verify-peer.ts";
 import { type IdentityChange, type IdentityInspection, WorkloadIdentity } from "./identity/workload-identity.ts";
 import type { InboundSecurity } from "./inbound.ts";
@@ -65,6 +66,8 @@ export class Security implements InboundSecurity {
   readonly #authorities: AuthorityFiles;
   readonly #keySets: KeySets;
   readonly #ownCalls: OwnCalls | undefined;
+  #backends: MeshSnapshot["backends"] = new Map();
+  #unverifiable: Unverifiable | null = null;
 
   constructor({ service, identity, ownCalls }: SecurityOptions, dependencies: SecurityDependencies) {
     const { clock, random, report } = dependencies;
@@ -76,15 +79,21 @@ export class Security implements InboundSecurity {
     this.#mutual = identity === undefined ? null : this.#watch(identity);
     this.#listener = this.#mutual === null ? null : listenerTls({ ...this.#mutual, mode: () => this.#modeInForce(), report });
     this.serverTls = this.#listener ?? WITHOUT_IDENTITY;
+    this.#mutual?.identity.onFirst(() => {
+      this.#compare();
+      dependencies.identified();
+    });
   }
 
   #watch(source: CertificateSource): MeshTlsParts {
-    const { clock, random, report, identified, rotated, expired } = this.#dependencies;
+    const { clock, random, report, rotated, expired } = this.#dependencies;
     const { service } = this.#means;
     const identity = new WorkloadIdentity({ source, clock, random, service, report });
-    identity.onChange(rotated);
+    identity.onChange((change) => {
+      this.#compare();
+      rotated(change);
+    });
     identity.onExpiry(expired);
-    identity.onFirst(identified);
     return { identity, contexts: new SecureContexts(identity), verifier: peerVerifier(), clock };
   }
 
@@ -95,7 +104,8 @@ export class Security implements InboundSecurity {
 
   /** What people should act on. */
   health(): readonly string[] {
-    return this.#mutual?.identity.health() ?? [];
+    const mismatch = this.#unverifiable?.reason ?? null;
+    return [...(this.#mutual?.identity.health() ?? []), ...(mismatch === null ? [] : [mismatch])];
   }
 
   /** What a configuration asks for and cannot be had here. With such a problem it is not used. */
@@ -104,8 +114,17 @@ export class Security implements InboundSecurity {
   }
 
   /** A configuration came into force: what its tokens will need is fetched before they come. */
-  applied(): void {
+  applied({ backends }: MeshSnapshot): void {
+    this.#backends = backends;
+    this.#compare();
     this.#keySets.prepare(this.#dependencies.policy()?.jwt ?? []);
+  }
+
+  /** Whether identity and configuration are of one mesh: said when either comes, rather than at the first call. */
+  #compare(): void {
+    const state = this.#mutual?.identity.latest ?? null;
+    this.#unverifiable = state === null ? null : unverifiableServices(this.#backends.values(), state);
+    for (const problem of this.#unverifiable?.problems ?? []) this.#dependencies.report(problem);
   }
 
   /** How the endpoints of a backend are spoken to; null: in plain text. */

@@ -91,6 +91,11 @@ export class WorkloadIdentity {
     return this.#inForce !== null;
   }
 
+  /** What the source said last that was good, whether it is still valid or not. */
+  get latest(): CertificateState | null {
+    return this.#inForce;
+  }
+
   /** There is a certificate, and it is valid now. */
   get isValid(): boolean {
     return this.#inForce !== null && isValid(this.#inForce.certificate, this.#clock.wallTime());

@@ -7,6 +7,7 @@ import {
   systemClock,
   systemRandom,
 } from "@heddle/core";
+import { authorityFolder, DEV_DIR, DEV_TRUST_DOMAIN, readAuthorityFolder } from "@heddle/spiffe";
 import { identity as identities, identityFromEnvironment } from "../../../identity.ts";
 import { demandsIdentity } from "../../assumed-identity.ts";
 import type { Check, Facts, Finding } from "../finding.ts";
@@ -21,7 +22,7 @@ export const identity: Check = {
     const service = facts.env.HEDDLE_SERVICE || null;
     if (given === "") return facts.configuration.snapshots.some((one) => demandsIdentity(one, service)) ? [NONE_GIVEN] : [];
     try {
-      if (given === "dev") return facts.env.NODE_ENV === "production" ? [DEV_IN_PRODUCTION] : [];
+      if (given === "dev") return facts.env.NODE_ENV === "production" ? [DEV_IN_PRODUCTION] : devTrustDomain(facts.configuration.snapshots);
       if (given === "workload-api") {
         identities.workloadApi({ environment: facts.env });
         return [];
@@ -99,6 +100,27 @@ function roots({ bundles, certificate: { id } }: CertificateState, snapshots: re
     why: "every call to them fails, for nobody can prove to be one of them",
     whatToDo: "give the bundle of that trust domain, or correct `identities` or `mesh.trustDomain`",
   }));
+}
+
+/** Of the authority that `identity.dev()` finds in its folder, or would make there. */
+function devTrustDomain(snapshots: readonly MeshSnapshot[]): Finding[] {
+  const folder = authorityFolder(DEV_DIR);
+  const found = readAuthorityFolder(folder);
+  // What is wrong with the folder is told by whoever uses it.
+  if (!found.ok) return [];
+  const own = found.value?.trustDomain ?? DEV_TRUST_DOMAIN;
+  const backends = snapshots.flatMap((snapshot) => [...snapshot.backends.values()]);
+  const expected = new Set(backends.flatMap(({ tls }) => matchersOf(tls.identities)).map(({ trustDomain }) => trustDomain));
+  if (expected.size === 0 || expected.has(own)) return [];
+  const names = [...expected].join(", ");
+  return [
+    {
+      severity: "error",
+      what: `identity.dev is of the trust domain ${own} (${folder.path}), and the configuration expects servers in ${names}`,
+      why: "nobody takes this process for a service of the mesh, and every call by mutual TLS fails with no_identity",
+      whatToDo: `heddle ca init --trust-domain ${names} in a new folder, or set mesh.trustDomain to ${own}`,
+    },
+  ];
 }
 
 /** What is no pattern is a mistake in the configuration, and found as such. */
