@@ -79,7 +79,7 @@ test("what cannot be read, and what is no value of the variable, is an error", a
 });
 
 test("identity.dev in production, and an agent that nobody names, are errors", async () => {
-  expect(await found({ HEDDLE_IDENTITY: "dev" }, { services: { web: {} } })).toEqual([]);
+  expect(await found({ HEDDLE_IDENTITY: "dev" }, { mesh: {}, services: { web: {} } })).toEqual([]);
   expect(await found({ HEDDLE_IDENTITY: "dev", NODE_ENV: "production" })).toEqual([
     "error: HEDDLE_IDENTITY=dev, and NODE_ENV is production",
   ]);
