@@ -1,6 +1,6 @@
 import { meshError } from "../errors.ts";
 import type { HeaderMap, MeshRequest, MeshResponse } from "../message.ts";
-import type { Direction, Outcome } from "./exchange.ts";
+import { type Direction, type Outcome, refusedWith } from "./exchange.ts";
 
 /** Everything a line is made of. */
 export interface LoggedExchange {
@@ -63,7 +63,7 @@ const READERS: Readonly<Record<AccessLogField, FieldReader>> = {
   method: ({ request }) => request.method,
   authority: ({ request }) => request.authority,
   path: ({ request }, { includeQuery }) => bounded(includeQuery ? request.path : withoutQuery(request.path)),
-  status: ({ response }) => response?.status,
+  status: (exchange) => exchange.response?.status ?? statusOfRefusal(exchange),
   outcome: ({ outcome }) => String(outcome),
   duration_ms: ({ request, endedAt }) => rounded(endedAt - request.context.startedAt),
   head_ms: ({ request, headAt }) => (Number.isNaN(headAt) ? undefined : rounded(headAt - request.context.startedAt)),
@@ -94,6 +94,11 @@ export function lineOf(exchange: LoggedExchange, settings: LineSettings): Record
     if (value !== undefined) line[field] = value;
   }
   return line;
+}
+
+/** What a request is refused with stands above the log; to a caller that has left nothing is sent. */
+function statusOfRefusal({ direction, request, failure }: LoggedExchange): number | undefined {
+  return request.cancel.isCancelled ? undefined : (refusedWith(direction, failure) ?? undefined);
 }
 
 function withoutQuery(path: string): string {

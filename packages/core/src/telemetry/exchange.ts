@@ -1,4 +1,4 @@
-import { meshError } from "../errors.ts";
+import { MeshError, meshError } from "../errors.ts";
 import type { MeshRequest, MeshResponse } from "../message.ts";
 import { TransportFailure, type TransportFailureKind } from "../transport.ts";
 
@@ -34,6 +34,11 @@ export function outcomeOf(direction: Direction, request: MeshRequest, response: 
   if (request.cancel.isCancelled || request.context.cancel.isCancelled) return "cancelled";
   // What breaks a body that a server sent has a name above; anything else is the reason with which its reader gave it up.
   return response !== null && direction === "outbound" ? "cancelled" : "failed";
+}
+
+/** The status with which a failure of the mesh is answered above what is told of it; null: it is no answer of this process. */
+export function refusedWith(direction: Direction, failure: unknown): number | null {
+  return direction === "inbound" && failure instanceof MeshError ? failure.status : null;
 }
 
 const CODES: Readonly<Record<TransportFailureKind, string>> = {

@@ -14,11 +14,10 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type { TraceContext } from "../context.ts";
-import { MeshError } from "../errors.ts";
 import type { Handler, Layer } from "../layer.ts";
 import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse } from "../message.ts";
 import { contextWithSpan } from "./context-with-span.ts";
-import { type Direction, outcomeOf, whenOver } from "./exchange.ts";
+import { type Direction, outcomeOf, refusedWith, whenOver } from "./exchange.ts";
 import { writeTraceContext } from "./propagation.ts";
 import { clientAttributes, decisionAttributes, peerAttributes, serverAttributes, spanName } from "./span-attributes.ts";
 import { tracerLookup } from "./tracer.ts";
@@ -247,9 +246,4 @@ function setResult(
   span.setAttributes(attributes);
   if (attributes["error.type"] === undefined) return;
   span.setStatus(failure instanceof Error ? { code: SpanStatusCode.ERROR, message: failure.message } : { code: SpanStatusCode.ERROR });
-}
-
-/** What a failure of the mesh is answered with above; null: it is no answer of this process. */
-function refusedWith(direction: Direction, failure: unknown): number | null {
-  return direction === "inbound" && failure instanceof MeshError ? failure.status : null;
 }
