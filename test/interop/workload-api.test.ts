@@ -17,10 +17,17 @@ const program = join(folder, "workload-agent");
 /** The first build compiles grpc-go. */
 const BUILD_MS = 400_000;
 
+/** On the PATH, or where its own installation puts it, which leaves the PATH to people. */
+function goCommand(): string {
+  const found = ["go", "/usr/local/go/bin/go"].find((command) => !spawnSync(command, ["version"], { stdio: "ignore" }).error);
+  if (found !== undefined) return found;
+  throw new Error(
+    "go is missing, and test:interop does not skip: install Go 1.25 or newer, https://go.dev/doc/install (apt-get install golang-go where that is so new)",
+  );
+}
+
 beforeAll(() => {
-  if (spawnSync("go", ["version"], { stdio: "ignore" }).error)
-    throw new Error("go is missing, and test:interop does not skip: apt-get install golang-go");
-  execFileSync("go", ["build", "-o", program, "."], { cwd: SOURCE, stdio: ["ignore", "ignore", "inherit"], timeout: BUILD_MS });
+  execFileSync(goCommand(), ["build", "-o", program, "."], { cwd: SOURCE, stdio: ["ignore", "ignore", "inherit"], timeout: BUILD_MS });
 }, BUILD_MS);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -78,23 +85,24 @@ function watch(address: string, keepalive = "6m") {
 test("takes from go-spiffe's protocol what it issues, renews, denies, and serves again after a restart", async () => {
   const first = await goAgent("restarts");
   using watched = watch(first.address);
-  await watched.until(() => watched.problems.length === 1);
+  await watched.until(() => watched.problems.length >= 1);
   expect(watched.problems[0]?.message).toMatch(/^the agent issues no identity to this process \(PERMISSION_DENIED, "no identity issued"\)/);
 
   const issued = await first.tell("issue");
-  await watched.until(() => watched.states.length === 1);
+  await watched.until(() => watched.states.length >= 1);
   expect(watched.states[0]?.certificate).toMatchObject({ id: { text: "spiffe://shop.example/web" }, fingerprint: issued });
   expect(watched.states[0]?.certificate.chain).toHaveLength(2);
   expect([...(watched.states[0]?.bundles.byTrustDomain.keys() ?? [])]).toEqual(["shop.example", "partner.example"]);
 
   const renewed = await first.tell("renew");
-  await watched.until(() => watched.states.length === 2);
+  await watched.until(() => watched.states.length >= 2);
   expect(watched.states[1]?.certificate.fingerprint).toBe(renewed);
   expect([...(watched.states[1]?.bundles.byTrustDomain.keys() ?? [])]).toEqual(["shop.example"]);
 
+  const before = watched.problems.length;
   expect(await first.tell("deny")).toBe("denied");
   await first[Symbol.asyncDispose]();
-  await watched.until(() => watched.problems.length === 2);
+  await watched.until(() => watched.problems.length > before);
   await using second = await goAgent("restarts");
   const other = await second.tell("issue");
   await watched.until(() => watched.states.at(-1)?.certificate.fingerprint === other);
@@ -104,8 +112,8 @@ test("is cut by grpc-go where it asks too often whether it is alive, which is wh
   await using agent = await goAgent("impatient");
   await agent.tell("issue");
   using watched = watch(agent.address, "1s");
-  await watched.until(() => watched.states.length === 1);
-  await watched.until(() => watched.problems.length === 1);
+  await watched.until(() => watched.states.length >= 1);
+  await watched.until(() => watched.problems.length >= 1);
   expect(watched.problems[0]?.message).toMatch(/^the agent cannot be reached or does not answer/);
-  await watched.until(() => watched.states.length === 2);
+  await watched.until(() => watched.states.length >= 2);
 });
