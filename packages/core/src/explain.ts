@@ -15,6 +15,7 @@ import {
 import { formatDuration } from "./duration.ts";
 import type { EndpointState } from "./endpoint/endpoint.ts";
 import { formatFraction } from "./fraction.ts";
+import { NOTHING_TO_SHOW } from "./identity/nothing-to-show.ts";
 import { copyHeaders, type HeaderMap, headerValue, type MeshRequest } from "./message.ts";
 import type { Route, WeightedBackend } from "./model/route.ts";
 import { checkKeys } from "./option-keys.ts";
@@ -83,7 +84,7 @@ export interface ExplainedBackend {
   readonly percent: number;
   readonly from: string;
   /** The code with which this backend refuses the request; null if it takes it. */
-  readonly refuses: "tls_required" | null;
+  readonly refuses: "tls_required" | "no_identity" | null;
   /** In words: plain text, or who its servers must prove to be. */
   readonly tls: string;
   readonly balancer: string;
@@ -224,6 +225,11 @@ function decisionOf(route: Route, request: MeshRequest, dataPlane: DataPlane, no
   }
 }
 
+function refusalOf(scheme: MeshRequest["scheme"], { tls }: BackendState): ExplainedBackend["refuses"] {
+  if (tls === NOTHING_TO_SHOW) return "no_identity";
+  return refusesScheme(scheme, tls !== null) ? "tls_required" : null;
+}
+
 function explainBackend(
   to: WeightedBackend,
   total: number,
@@ -236,7 +242,7 @@ function explainBackend(
     backend: to.backend,
     percent: (to.weight / total) * 100,
     from: backend.origin,
-    refuses: refusesScheme(scheme, state.tls !== null) ? "tls_required" : null,
+    refuses: refusalOf(scheme, state),
     tls: describeTls(backend.tls, state.tls?.mode ?? null),
     balancer: backend.balancer.policy,
     breaker: describeBreaker(backend.breaker, state.breaker?.state(now) ?? "closed"),

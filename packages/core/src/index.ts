@@ -74,7 +74,7 @@ export * from "./random.ts";
 export { type AttemptReport, CONTEXT, type Report, reportOf } from "./report.ts";
 export type { RequestInit } from "./request-start.ts";
 export * from "./rpc.ts";
-export { type CheckedParts, checkSecurity, type SecurityMeans } from "./security-checks.ts";
+export { type CheckedParts, callsWithoutIdentity, checkSecurity, type SecurityMeans } from "./security-checks.ts";
 export * from "./server-tls.ts";
 export { shortageWords } from "./shortage.ts";
 export type { Closing } from "./shutdown.ts";

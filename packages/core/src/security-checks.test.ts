@@ -3,7 +3,7 @@ import { backendOf, endpointSetOf, inboundPolicyOf, snapshotOf } from "../test/b
 import type { TlsSettings } from "./model/backend.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
 import type { JwtRule } from "./model/jwt.ts";
-import { type CheckedParts, checkSecurity, type SecurityMeans } from "./security-checks.ts";
+import { type CheckedParts, callsWithoutIdentity, checkSecurity, type SecurityMeans } from "./security-checks.ts";
 
 const WEB = "spiffe://shop.example/web";
 const POOR: SecurityMeans = { service: "reviews", hasIdentity: false, canFetch: false };
@@ -34,6 +34,25 @@ test("mutual TLS without an identity to show is refused, and so is TLS on the wa
   expect(problemsOf({ inbound: { mtls: "strict" } }, POOR)[0]).toContain("mtls is strict, and this process has no identity to show");
   expect(problemsOf({ inbound: { mtls: "permissive" } }, POOR)[0]).toContain("mtls is permissive, and this process has no identity");
   expect(problemsOf({ inbound: { mtls: "strict" } }, { ...POOR, service: "web" })).toEqual([]);
+});
+
+test("a process without an identity takes a configuration with a strict service, and is told that its calls will fail", () => {
+  const strict = snapshotOf({
+    backends: [backendOf({ tls: { ...backendOf().tls, mode: "demanded" } })],
+    endpointSets: [endpointSetOf("reviews", ["127.0.0.1:1"])],
+    inboundPolicies: [{ ...inboundPolicyOf("reviews"), mtls: "strict", origin: "mesh.yaml:7" }],
+  });
+  expect(checkSecurity(strict, { ...POOR, service: "web" }, new WeakSet())).toEqual([]);
+  expect(callsWithoutIdentity(strict)).toEqual([
+    {
+      where: "mesh.yaml:7",
+      message: expect.stringMatching(
+        /^service reviews: inbound\.mtls is strict, .* every call to it fails with no_identity; give joinMesh/,
+      ),
+      severity: "warning",
+    },
+  ]);
+  expect(callsWithoutIdentity({ ...strict, endpointSets: new Map() })).toEqual([]);
 });
 
 test("an identity with services that nobody is known to be is refused, unless they have no endpoint", () => {

@@ -45,13 +45,28 @@ function error(where: string, message: string): Problem {
 
 const GIVE_IDENTITY = "give joinMesh an `identity`";
 
+/**
+ * Services that a process without an identity knows to refuse plain text. It need not call them, so that the configuration is used; who
+ * does call fails with `no_identity`, before anything is sent.
+ */
+export function callsWithoutIdentity({ backends, endpointSets, inboundPolicies }: MeshSnapshot): readonly Problem[] {
+  const problems = new Map<string, Problem>();
+  for (const { service, tls, endpointSet, origin } of backends.values()) {
+    if (tls.mode !== "demanded" || (endpointSets.get(endpointSet)?.endpoints.length ?? 0) === 0) continue;
+    const message = `service ${service}: inbound.mtls is strict, and this process has no identity to show: every call to it fails with no_identity; ${GIVE_IDENTITY}, or, where something else speaks TLS for it, say \`tls: { mode: disable }\` of the service`;
+    problems.set(service, { where: inboundPolicies.get(service)?.origin ?? origin, message, severity: "warning" });
+  }
+  return [...problems.values()];
+}
+
 /** A service without endpoints is a name to join as: nobody is called by it. */
 function backendProblems({ tls }: Backend, hasEndpoints: boolean, hasIdentity: boolean): string[] {
   const unreadable = tls.identities.flatMap((pattern) => {
     const compiled = compileSpiffeIdMatcher(pattern);
     return compiled.ok ? [] : [compiled.reason];
   });
-  if (tlsModeOf(tls, hasIdentity) !== "mutual") return unreadable;
+  // Of a service that is known to be strict, calls are refused: a process that makes none has to be able to start.
+  if (tlsModeOf(tls, hasIdentity) !== "mutual" || (tls.mode === "demanded" && !hasIdentity)) return unreadable;
   const problems = [...unreadable];
   if (!hasIdentity) problems.push(`tls.mode is mutual, and this process has no identity to show: ${GIVE_IDENTITY}`);
   if (tls.identities.length === 0 && hasEndpoints) {

@@ -9,6 +9,7 @@ import { AuthorityFiles } from "./identity/authority-files.ts";
 import type { CertificateSource } from "./identity/certificate-source.ts";
 import { type ListenerTls, listenerTls } from "./identity/listener-tls.ts";
 import { type MeshTlsParts, meshTls } from "./identity/mesh-tls.ts";
+import { NOTHING_TO_SHOW } from "./identity/nothing-to-show.ts";
 import { SecureContexts } from "./identity/secure-contexts.ts";
 import { simpleTls } from "./identity/simple-tls.ts";
 import { type Unverifiable, unverifiableServices } from "./identity/unverifiable-services.ts";
@@ -21,7 +22,7 @@ import type { InboundPolicy } from "./model/inbound-policy.ts";
 import type { Problem } from "./model/problem.ts";
 import type { MeshSnapshot } from "./model/snapshot.ts";
 import type { Random } from "./random.ts";
-import { checkSecurity, type SecurityMeans } from "./security-checks.ts";
+import { callsWithoutIdentity, checkSecurity, type SecurityMeans } from "./security-checks.ts";
 import type { ServerTls } from "./server-tls.ts";
 import { mtlsModeOf, tlsModeOf } from "./tls-mode.ts";
 
@@ -114,9 +115,10 @@ export class Security implements InboundSecurity {
   }
 
   /** A configuration came into force: what its tokens will need is fetched before they come. */
-  applied({ backends }: MeshSnapshot): void {
-    this.#backends = backends;
+  applied(snapshot: MeshSnapshot): void {
+    this.#backends = snapshot.backends;
     this.#compare();
+    if (!this.#means.hasIdentity) for (const problem of callsWithoutIdentity(snapshot)) this.#dependencies.report(problem);
     this.#keySets.prepare(this.#dependencies.policy()?.jwt ?? []);
   }
 
@@ -135,8 +137,7 @@ export class Security implements InboundSecurity {
       case "simple":
         return simpleTls(tls, protocol, this.#authorities);
       default:
-        // No configuration comes into force that asks for it without an identity.
-        if (this.#mutual === null) throw new MeshError("no_identity", "mutual TLS without an identity");
+        if (this.#mutual === null) return NOTHING_TO_SHOW;
         return meshTls(tls, protocol, this.#mutual);
     }
   }

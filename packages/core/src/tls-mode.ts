@@ -3,6 +3,7 @@ import type { InboundPolicy } from "./model/inbound-policy.ts";
 
 /** How the endpoints of a backend are spoken to by this process. */
 export function tlsModeOf({ mode }: TlsSettings, hasIdentity: boolean): "disable" | "simple" | "mutual" {
+  if (mode === "demanded") return "mutual";
   if (mode !== "automatic") return mode;
   return hasIdentity ? "mutual" : "disable";
 }

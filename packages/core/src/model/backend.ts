@@ -4,9 +4,10 @@ import type { Origin } from "./route.ts";
 export interface TlsSettings {
   /**
    * `disable`: plain text. `simple`: verifies the server by its names, presents nothing. `mutual`: both prove a SPIFFE ID.
-   * `automatic`: mutual in a process that has an identity, disable in one that has none.
+   * `automatic`: mutual in a process that has an identity, disable in one that has none. `demanded`: automatic, of a service that is known
+   * to refuse plain text: a process that has no identity takes the configuration, and refuses the calls.
    */
-  readonly mode: "disable" | "automatic" | "simple" | "mutual";
+  readonly mode: "disable" | "automatic" | "demanded" | "simple" | "mutual";
   /** Patterns of the SPIFFE IDs that servers may bear (mutual); none: nobody's, which a mutual backend must not have. */
   readonly identities: readonly string[];
   /** Names, of which the certificate must have one (simple). None: the host of the request. */

@@ -137,6 +137,7 @@ function describeBackend(backend: ExplainedBackend): string[] {
   return [
     `${Math.round(backend.percent * 100) / 100}% to ${backend.backend} (${backend.from})`,
     ...(backend.refuses === null ? [] : [`  refused with ${backend.refuses}`]),
+    `  connections: ${backend.tls}`,
     `  balancer ${backend.balancer}; breaker ${breaker}; outlier detection ${outlier}; ${limits}; failure ${failure}; without endpoints ${whenEmpty}`,
     `  endpoints ${backend.endpoints.map(({ address }) => address).join(", ") || "none"}`,
   ];

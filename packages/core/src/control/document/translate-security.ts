@@ -25,7 +25,9 @@ export function identitiesOf(name: string, service: ServiceDocument, mesh: MeshD
 
 export function tlsSettings(name: string, service: ServiceDocument, mesh: MeshDocument["mesh"]): TlsSettings {
   const identities = identitiesOf(name, service, mesh);
-  const { mode = "automatic", sni, subjectAltNames = [], ca } = service.tls ?? {};
+  // A strict service refuses what comes in plain text: sent all the same, it would only show its headers to the network.
+  const absent = service.inbound?.mtls === "strict" ? "demanded" : "automatic";
+  const { mode = absent, sni, subjectAltNames = [], ca } = service.tls ?? {};
   return {
     ...PLAINTEXT,
     mode,

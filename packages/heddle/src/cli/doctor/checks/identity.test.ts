@@ -56,6 +56,14 @@ test("a certificate of another trust domain than the document's is an error", as
   ]);
 });
 
+test("a strict service that a process without an identity cannot call is a warning", async () => {
+  const orders = { endpoints: [{ address: "127.0.0.1:9081" }], inbound: { mtls: "strict" } };
+  expect(await found({ HEDDLE_SERVICE: "web" }, { services: { web: {}, orders } })).toEqual([
+    expect.stringMatching(/^warning: HEDDLE_IDENTITY is not set: service orders: inbound\.mtls is strict/),
+  ]);
+  expect(await found({ HEDDLE_SERVICE: "web" }, { services: { web: {}, orders: { ...orders, tls: { mode: "disable" } } } })).toEqual([]);
+});
+
 test("a key that others can read is a warning, not the end", async () => {
   const folder = secret();
   chmodSync(folder, 0o755);

@@ -1,5 +1,6 @@
 import {
   type CertificateState,
+  callsWithoutIdentity,
   compileSpiffeIdMatcher,
   type MeshSnapshot,
   type Problem,
@@ -20,7 +21,7 @@ export const identity: Check = {
   async find(facts) {
     const given = facts.env.HEDDLE_IDENTITY ?? "";
     const service = facts.env.HEDDLE_SERVICE || null;
-    if (given === "") return facts.configuration.snapshots.some((one) => demandsIdentity(one, service)) ? [NONE_GIVEN] : [];
+    if (given === "") return withoutIdentity(facts.configuration.snapshots, service);
     try {
       if (given === "dev") return facts.env.NODE_ENV === "production" ? [DEV_IN_PRODUCTION] : devTrustDomain(facts.configuration.snapshots);
       if (given === "workload-api") {
@@ -35,6 +36,16 @@ export const identity: Check = {
     }
   },
 };
+
+function withoutIdentity(snapshots: readonly MeshSnapshot[], service: string | null): Finding[] {
+  if (snapshots.some((one) => demandsIdentity(one, service))) return [NONE_GIVEN];
+  return snapshots.flatMap(callsWithoutIdentity).map(({ message }) => ({
+    severity: "warning",
+    what: `HEDDLE_IDENTITY is not set: ${message}`,
+    why: "the service refuses plain text, so that nothing is sent to it",
+    whatToDo: NONE_GIVEN.whatToDo,
+  }));
+}
 
 interface FirstWords {
   readonly state: CertificateState | null;
