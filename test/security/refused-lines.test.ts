@@ -15,7 +15,7 @@ interface Refused {
 }
 
 const layer = (fail: () => never): { readonly layers: readonly UserLayer[] } => ({
-  layers: [{ name: "shed", at: "inbound", layer: () => async () => fail() }],
+  layers: [{ at: "inbound", layer: () => async () => fail() }],
 });
 const jwt = [{ issuer: "https://issuer.example", jwks: { inline: { keys: [signingKey().jwk] } } }];
 const gone = handSource(snapshotOf({ inboundPolicies: [inboundPolicyOf("reviews")] }) as never);
