@@ -76,10 +76,11 @@ describe("the first time", () => {
     expect(readdirSync(join(dir, ".."))).toEqual(["ca"]);
   });
 
-  test("warns, once, that it is not for production, naming the folder", () => {
+  test("warns once a process that it is not for production, naming the folder", () => {
     const dir = newFolder();
     const { problems } = watching({ dir });
     expect(problems).toEqual([{ where: dir, severity: "warning", message: expect.stringMatching(/NOT FOR PRODUCTION.*\.heddle\/ca/) }]);
+    expect(watching({ dir }, "reviews").problems).toEqual([]);
   });
 
   test("is of the trust domain and for the service that were asked for", () => {

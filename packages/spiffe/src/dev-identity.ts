@@ -48,6 +48,8 @@ export const DEV_ROOT_LIFETIME_MS: number = 365 * 24 * 3_600_000;
 const KEYS = ["dir", "trustDomain", "service", "lifetime", "allowInProduction"];
 const SHORTEST_MS = 2_000;
 const POLL_MS = 1_000;
+/** Folders that this process was warned of: one that runs several meshes is told once. */
+const WARNED_OF = new Set<string>();
 const MAKE_ANOTHER = "make another in its place: take the folder away and run heddle ca init";
 
 /**
@@ -138,11 +140,11 @@ class DevIdentity {
     const { clock, random } = surroundings;
     this.#schedule = new RotationSchedule({ clock, random, timing: rotationTiming(), renew: () => this.#issue() });
     const { path } = settings.folder;
-    listener.problem({
-      where: path,
-      message: `identity.dev is NOT FOR PRODUCTION: whoever can read ${path} can be any service of this mesh`,
-      severity: "warning",
-    });
+    if (!WARNED_OF.has(path)) {
+      WARNED_OF.add(path);
+      const message = `identity.dev is NOT FOR PRODUCTION: whoever can read ${path} can be any service of this mesh`;
+      listener.problem({ where: path, message, severity: "warning" });
+    }
     this.#start();
     this.#readStamp = folderStamp(settings.folder);
     this.#seenStamp = this.#readStamp;

@@ -54,7 +54,7 @@ describe("readCertificate", () => {
       expect(certificate.chain).toEqual([web.der, middle.der]);
       expect(certificate.privateKey.equals(web.privateKey)).toBe(true);
       expect(certificate.serial).toBe(new X509Certificate(web.der).serialNumber);
-      expect(certificate.issuer).toBe('"CN=middle"');
+      expect(certificate.issuer).toBe("CN=middle");
     }
   });
 

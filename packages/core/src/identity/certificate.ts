@@ -4,7 +4,7 @@ import { authorityProblem, isNamedAsIssuer, signatureProblem, validityProblem } 
 import { moment, type Reading, read, refused } from "./names/reading.ts";
 import type { SpiffeId } from "./names/spiffe-id.ts";
 import { type PemBlock, type PemText, readPem } from "./pem.ts";
-import { describeCertificate, nameText, type ParsedCertificate, parseCertificate, splitCertificates } from "./x509.ts";
+import { describeCertificate, nameText, type ParsedCertificate, parseCertificate, plainName, splitCertificates } from "./x509.ts";
 import { readSvid } from "./x509-svid.ts";
 
 /** The most certificates in a chain, presented or our own. */
@@ -35,7 +35,7 @@ export class WorkloadCertificate {
     this.chain = Object.freeze(chain.map((certificate) => certificate.der));
     this.notBeforeMs = Math.max(...presented.map((certificate) => certificate.notBeforeMs));
     this.notAfterMs = Math.min(...presented.map((certificate) => certificate.notAfterMs));
-    this.issuer = nameText(leaf, "issuer");
+    this.issuer = plainName(leaf, "issuer");
     this.serial = leaf.serial;
     this.fingerprint = leaf.fingerprint;
     this.#privateKey = privateKey;
@@ -53,7 +53,7 @@ export class WorkloadCertificate {
   }
 
   toString(): string {
-    return `certificate of ${this.id.text} (serial ${this.serial}, issued by ${this.issuer}, until ${moment(this.notAfterMs)})`;
+    return `certificate of ${this.id.text} (serial ${this.serial}, issued by "${this.issuer}", until ${moment(this.notAfterMs)})`;
   }
 
   static {

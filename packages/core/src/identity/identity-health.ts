@@ -42,7 +42,7 @@ export function phaseAt(life: Life, nowMs: number): CertificatePhase {
 
 /** Which certificate, signed by whom, and how it stands with its life. */
 export function wordsOf({ id, serial, issuer, notBeforeMs, notAfterMs }: WorkloadCertificate, nowMs: number): string {
-  const who = `the certificate of ${id.text} (serial ${serial}, issued by ${issuer})`;
+  const who = `the certificate of ${id.text} (serial ${serial}, issued by "${issuer}")`;
   if (nowMs < notBeforeMs) return `${who} is not valid before ${moment(notBeforeMs)}`;
   if (nowMs <= notAfterMs)
     return `${who} expires ${moment(notAfterMs)}, in ${formatDuration(Math.max(1_000, floorSecond(notAfterMs - nowMs)))}`;

@@ -219,7 +219,7 @@ describe("inspection", () => {
       certificate: {
         id: ID,
         serial: "AB",
-        issuer: '"CN=shop root"',
+        issuer: "CN=shop root",
         fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
         notBefore: "1970-01-01T00:00:00Z",
         notAfter: "1970-01-01T01:00:00Z",

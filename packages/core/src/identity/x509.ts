@@ -123,6 +123,11 @@ export function nameText(certificate: ParsedCertificate, which: "issuer" | "subj
   return text === undefined || text === "" ? "(no name)" : quoted(text.replaceAll("\n", ", "));
 }
 
+/** The same as a value by itself, without the quotes. */
+export function plainName(certificate: ParsedCertificate, which: "issuer" | "subject"): string {
+  return nameText(certificate, which).replace(/^"(.*)"$/, "$1");
+}
+
 /** What to call a certificate in a message: its subject, the ID it names where it has no subject, and its serial. */
 export function describeCertificate(certificate: ParsedCertificate): string {
   // An empty SEQUENCE has two bytes.
