@@ -39,7 +39,7 @@ export { type PeerQuestion, type PeerRefusal, type PeerVerdict, type PeerVerifie
 export type { IdentityInspection } from "./identity/workload-identity.ts";
 
 export { type ParsedCertificate, parseCertificate } from "./identity/x509.ts";
-export { context, liftDeadline, startInbound, wasRetriedBelow } from "./inbound-call.ts";
+export { context, type InboundInit, liftDeadline, startInbound, wasRetriedBelow } from "./inbound-call.ts";
 export * from "./inbound-connection.ts";
 export { InboundRefusal } from "./inbound-refusal.ts";
 export * from "./inbound-request-context.ts";

@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import type { OutgoingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { AdmittedPeer, DeadlineEntry } from "@heddle/core";
@@ -9,6 +10,23 @@ export const ENDS_SOON_MS = 10_000;
 const LOOK_MS = 5_000;
 /** What is under way when a connection ends may finish for so long, as on connections out. */
 const FINISH_MS = 5 * 60_000;
+
+/** What the server makes of its connections. */
+export interface ConnectionUse {
+  /** What is under way on it and may finish, as far as anything is; it tells its end as "close". */
+  underWay(socket: TLSSocket): Pick<EventEmitter, "once"> | null;
+  /** What was proved has ended: nothing is begun on it any more, and it closes with the last that is under way. */
+  finish(socket: TLSSocket): void;
+  /** Nothing is under way on it. */
+  close(socket: TLSSocket): void;
+}
+
+/** Node keeps on the socket which answer has its turn, and closes the connection with the answer that says so. */
+const HTTP1_USE: ConnectionUse = {
+  underWay: (socket: TLSSocket & { readonly _httpMessage?: OutgoingMessage | null }) => socket._httpMessage ?? null,
+  finish: () => {},
+  close: (socket) => socket.destroy(),
+};
 
 interface Admitted {
   readonly peer: AdmittedPeer;
@@ -22,13 +40,15 @@ interface Admitted {
  */
 export class AdmittedConnections {
   readonly #serving: Serving;
+  readonly #use: ConnectionUse;
   readonly #open = new Map<TLSSocket, Admitted>();
   #forget: (() => void) | null = null;
   #look: DeadlineEntry | null = null;
   #isClosed = false;
 
-  constructor(serving: Serving) {
+  constructor(serving: Serving, use: ConnectionUse = HTTP1_USE) {
     this.#serving = serving;
+    this.#use = use;
   }
 
   add(socket: TLSSocket, peer: AdmittedPeer): void {
@@ -61,7 +81,7 @@ export class AdmittedConnections {
 
   #end(socket: TLSSocket, admitted: Admitted): void {
     const { peer } = admitted;
-    const answer = answerUnderWay(socket);
+    const answer = this.#use.underWay(socket);
     const isUpgraded = this.#serving.connections.isUpgraded(socket);
     // Only what has nothing in flight is closed ahead of its time.
     if (peer.isCurrent(answer === null && !isUpgraded ? ENDS_SOON_MS : 0)) {
@@ -73,12 +93,11 @@ export class AdmittedConnections {
     admitted.endedAt ??= now;
     // Bytes of the answer before may be on their way still.
     const isSending = answer !== null || (socket.writableLength > 0 && !isUpgraded);
-    if (!isSending || now - admitted.endedAt >= FINISH_MS) socket.destroy();
-    else if (answer !== null && isNew) answer.once("close", () => this.#end(socket, admitted));
+    if (now - admitted.endedAt >= FINISH_MS) socket.destroy();
+    else if (!isSending) this.#use.close(socket);
+    else if (answer !== null && isNew) {
+      this.#use.finish(socket);
+      answer.once("close", () => this.#end(socket, admitted));
+    }
   }
-}
-
-/** Node keeps on the socket which answer has its turn. */
-function answerUnderWay(socket: TLSSocket & { readonly _httpMessage?: OutgoingMessage | null }): OutgoingMessage | null {
-  return socket._httpMessage ?? null;
 }

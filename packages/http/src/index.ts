@@ -1,25 +1,30 @@
 // First: it must be evaluated before anything loads undici.
 import "./former-global.ts";
 
+export type { ConnectionUse } from "./admitted-connections.ts";
 export type { Application, FastifyApp, Servable } from "./application.ts";
 export type { MessageOptions } from "./call.ts";
 export { checkCallOptions } from "./call-options.ts";
 export { MeshDispatcher, type MeshDispatcherOptions, type MeshDispatchOptions } from "./dispatcher.ts";
 export { type FetchFunction, type FetchOptions, meshFetch } from "./fetch.ts";
 export type { FetchConnection, FetchHandler } from "./fetch-handler.ts";
-export type { Failures } from "./front-door.ts";
+export { ERROR_HEADER, type Failures } from "./front-door.ts";
 export type { HeadersInput } from "./header-map.ts";
 export { installMesh } from "./install.ts";
 export { type MeshInterceptor, meshInterceptor } from "./interceptor.ts";
-export { type Listener, type ListenOptions, listen } from "./listener.ts";
+export { type Listener, type ListenOptions, listen, urlOf } from "./listener.ts";
 export { type Attachment, type AttachOptions, attach } from "./listener-attach.ts";
-export type { HealthCheck, HealthOptions } from "./listener-health.ts";
+export { type HealthCheck, type HealthOptions, readinessOf } from "./listener-health.ts";
+export { ENTRY_LIMIT_MS, Entrance, type EntranceOptions } from "./listener-tls.ts";
 export { MeshAgent, type MeshAgentOptions } from "./mesh-agent.ts";
-export type { Routing } from "./node-derived.ts";
-export { type ServeOptions, serveRequest } from "./node-request.ts";
-export { inboundOf, isServed, Serving, type ServingMesh } from "./node-serving.ts";
+export { bindListeners } from "./node-context.ts";
+export { HOST_AND_PORT, type Routing } from "./node-derived.ts";
+export { DRAINING_HEADER } from "./node-drain.ts";
+export { callerLeft, reportFailure, type ServeOptions, serveRequest } from "./node-request.ts";
+export { type Cuttable, inboundOf, isServed, Serving, type ServingMesh } from "./node-serving.ts";
 export { markRoute } from "./node-target.ts";
 export { ownCalls } from "./own-calls.ts";
+export { receivedHeaders } from "./received-headers.ts";
 export type { Reply } from "./reply.ts";
 export { meshRequest, type RequestFunction, type RequestOptions } from "./request.ts";
 export type { BodyInput } from "./request-body.ts";

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Clock, checkKeys } from "@heddle/core";
+import { type Clock, checkKeys, type Health } from "@heddle/core";
 import { tellDraining } from "./node-drain.ts";
 import type { ServingMesh } from "./node-serving.ts";
 import { requestTarget } from "./node-target.ts";
@@ -28,13 +28,10 @@ export function healthResponder(mesh: ServingMesh, isDraining: () => boolean, op
   const ready = options.ready ?? "/readyz";
   for (const [name, path] of [["health.live", live] as const, ["health.ready", ready] as const])
     if (!path.startsWith("/")) throw new TypeError(`${name}: ${JSON.stringify(path)} must be a path that starts with "/"`);
-  const checks = Object.entries(options.checks ?? {}).map(([name, check]) => boundedCheck(name, check, mesh.clock));
+  const readiness = readinessOf(mesh, isDraining, options.checks);
   const answerReady = async (response: ServerResponse) => {
-    const failures = (await Promise.all(checks.map((check) => check()))).filter((failure) => failure !== null);
-    const health = mesh.health();
-    const because = [...health.because, ...failures];
-    if (isDraining() && health.ok) because.unshift("draining");
-    answer(response, health.ok && because.length === 0, because, isDraining());
+    const { ok, because } = await readiness();
+    answer(response, ok, because, isDraining());
   };
   return (message, response) => {
     if (message.method !== "GET" && message.method !== "HEAD") return false;
@@ -43,6 +40,22 @@ export function healthResponder(mesh: ServingMesh, isDraining: () => boolean, op
     else if (path === ready) void answerReady(response);
     else return false;
     return true;
+  };
+}
+
+/** Whether this process should get traffic: by the mesh, by whether its listener drains, and by every check. Never rejects. */
+export function readinessOf(
+  mesh: Pick<ServingMesh, "clock" | "health">,
+  isDraining: () => boolean,
+  asked: HealthOptions["checks"],
+): () => Promise<Health> {
+  const checks = Object.entries(asked ?? {}).map(([name, check]) => boundedCheck(name, check, mesh.clock));
+  return async () => {
+    const failures = (await Promise.all(checks.map((check) => check()))).filter((failure) => failure !== null);
+    const health = mesh.health();
+    const because = [...health.because, ...failures];
+    if (isDraining() && health.ok) because.unshift("draining");
+    return { ok: health.ok && because.length === 0, because };
   };
 }
 

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type AdmittedPeer, type DeadlineEntry, MeshError, type ServerTls } from "@heddle/core";
-import { AdmittedConnections } from "./admitted-connections.ts";
+import { AdmittedConnections, type ConnectionUse } from "./admitted-connections.ts";
 import { peekFirstByte } from "./first-byte.ts";
 import { peerAddressOf } from "./node-connection.ts";
 import type { Serving } from "./node-serving.ts";
@@ -12,6 +12,14 @@ export const ENTRY_LIMIT_MS = 10_000;
 
 /** The type of a TLS record that opens a handshake (RFC 8446 5.1). No HTTP request begins with it. */
 const HANDSHAKE_RECORD = 22;
+
+/** What stands behind an entrance, where it is not HTTP/1. */
+export interface EntranceOptions {
+  /** What is spoken over TLS (RFC 7301). Default: as the mesh's TLS says, http/1.1. */
+  readonly alpn?: readonly string[];
+  /** Default: that of HTTP/1. */
+  readonly use?: ConnectionUse;
+}
 
 /** A connection that HTTP has not got yet. */
 interface Arrival {
@@ -28,15 +36,17 @@ export class Entrance {
   readonly #serving: Serving;
   readonly #tls: ServerTls;
   readonly #admit: (socket: Duplex) => void;
+  readonly #alpn: readonly string[] | undefined;
   readonly #arrivals = new Map<Arrival, DeadlineEntry>();
   readonly #admitted: AdmittedConnections;
 
   /** `admit`: what `server` does with a new connection. */
-  constructor(serving: Serving, admit: (socket: Duplex) => void) {
+  constructor(serving: Serving, admit: (socket: Duplex) => void, { alpn, use }: EntranceOptions = {}) {
     this.#serving = serving;
     this.#tls = serving.mesh.serverTls;
     this.#admit = admit;
-    this.#admitted = new AdmittedConnections(serving);
+    this.#alpn = alpn;
+    this.#admitted = new AdmittedConnections(serving, use);
   }
 
   enter(raw: Duplex): void {
@@ -117,7 +127,8 @@ export class Entrance {
 
   #secure(arrival: Arrival): TLSSocket | null {
     try {
-      const socket = new TLSSocket(arrival.raw as Socket, { ...this.#tls.socketOptions(), isServer: true });
+      const alpn = this.#alpn === undefined ? {} : { ALPNProtocols: [...this.#alpn] };
+      const socket = new TLSSocket(arrival.raw as Socket, { ...this.#tls.socketOptions(), ...alpn, isServer: true });
       // A TLSSocket that no tls.Server made tells errors after the handshake by this event alone, and stays open as if nothing were wrong.
       socket.on("_tlsError", (error: Error) => socket.destroy(error));
       return socket;

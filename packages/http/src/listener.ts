@@ -89,7 +89,8 @@ function bind(server: Server, options: ListenOptions): Promise<void> {
   });
 }
 
-function urlOf(scheme: "http" | "https", { address, family, port }: AddressInfo): string {
+/** Of a server that listens there. */
+export function urlOf(scheme: "http" | "https", { address, family, port }: AddressInfo): string {
   const isAny = address === "::" || address === "0.0.0.0";
   return `${scheme}://${isAny ? "localhost" : family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

@@ -9,7 +9,7 @@ export type Routing = "before" | "decided";
  * A name or an address, with or without a port (RFC 9110 7.2), or nothing. Of `u@host`, `host/x` and `h%6fst` a URL parser makes another
  * host than the one that rules compare. Hence no escapes, which the RFC would have in names.
  */
-const HOST_AND_PORT = /^(?:[\w.~!$&'()*+,;=-]*|\[[\da-f:.]+\])(?::\d*)?$/;
+export const HOST_AND_PORT: RegExp = /^(?:[\w.~!$&'()*+,;=-]*|\[[\da-f:.]+\])(?::\d*)?$/;
 
 /**
  * Shows the application the request as the layers gave it on: what they changed of the path, and whom they removed or put among the
