@@ -1,0 +1,125 @@
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import {
+  ATTEMPT_COUNT_HEADER,
+  emptyHeaders,
+  GrpcStatus,
+  type HeaderMap,
+  headerValue,
+  type InboundRequestContext,
+  type MeshRequest,
+  type MeshResponse,
+  PushBody,
+  readGrpcStatus,
+  wasRetriedBelow,
+} from "@heddle/core";
+import { bindListeners, DRAINING_HEADER } from "@heddle/http";
+
+/** What an answer is told of on its way out. */
+export interface AnswerFacts {
+  readonly inbound: InboundRequestContext;
+  isDraining(): boolean;
+  /** Told the status of the call when it is written. */
+  onStatus(status: number): void;
+}
+
+/**
+ * What grpc-js sends, as the stack sees it: status and initial metadata from the head on, and a body that ends with the trailers. The
+ * messages are the application's own, and do not pass here.
+ */
+export class CallAnswer implements MeshResponse {
+  readonly body: PushBody = new PushBody(null);
+  status = 0;
+  headers: HeaderMap = emptyHeaders();
+  hasHead = false;
+  /** The application was called. */
+  wasAsked = false;
+  /** Something else was answered in its place: what it still writes goes nowhere. */
+  isReplaced = false;
+  readonly #stream: ServerHttp2Stream;
+  readonly #facts: AnswerFacts;
+  readonly #respond: ServerHttp2Stream["respond"];
+  readonly #sendTrailers: ServerHttp2Stream["sendTrailers"];
+  #resolve: ((answer: MeshResponse) => void) | null = null;
+
+  constructor(stream: ServerHttp2Stream, facts: AnswerFacts) {
+    this.#stream = stream;
+    this.#facts = facts;
+    this.#respond = stream.respond;
+    this.#sendTrailers = stream.sendTrailers;
+    stream.respond = (headers, options) => {
+      // Node takes lists, too; grpc-js gives objects.
+      if (!this.isReplaced) this.#head(this.respond((headers ?? {}) as OutgoingHttpHeaders, options), options?.endStream === true);
+    };
+    stream.sendTrailers = (trailers) => {
+      if (!this.isReplaced) this.#end(this.sendTrailers(trailers));
+    };
+  }
+
+  start(request: MeshRequest, application: () => void): Promise<MeshResponse> {
+    if (request.cancel.isCancelled) return Promise.reject(request.cancel.reason);
+    this.wasAsked = true;
+    bindListeners(this.#stream, () => this.#stream.closed);
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      request.cancel.onCancel(reject);
+      application();
+    });
+  }
+
+  /** Writes a head, whoever answers. */
+  respond(headers: OutgoingHttpHeaders, options?: Parameters<ServerHttp2Stream["respond"]>[1]): OutgoingHttpHeaders {
+    const told = this.#facts.isDraining() ? { ...headers, [DRAINING_HEADER]: "1" } : headers;
+    const last = options?.endStream === true ? this.#tellRetried(told) : told;
+    this.#respond.call(this.#stream, last, options);
+    return last;
+  }
+
+  sendTrailers(trailers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+    const last = this.#tellRetried(trailers);
+    this.#sendTrailers.call(this.#stream, last);
+    return last;
+  }
+
+  /** From here on the application writes nothing. */
+  replace(): void {
+    this.isReplaced = true;
+  }
+
+  /** The stream has closed. `reason`: why before its answer was complete; null: it was. */
+  close(reason: unknown): void {
+    if (reason === null) this.body.end(this.body.trailers);
+    else this.body.fail(reason);
+  }
+
+  #head(headers: OutgoingHttpHeaders, isLast: boolean): void {
+    if (this.hasHead) return;
+    this.hasHead = true;
+    this.status = Number(headers[":status"] ?? 200);
+    this.headers = headerMapOf(headers);
+    // Ended before it is given on: so it is known for an answer of trailers only.
+    if (isLast) this.#end(headers);
+    this.#resolve?.(this);
+  }
+
+  #end(trailers: OutgoingHttpHeaders): void {
+    const last = headerMapOf(trailers);
+    this.body.end(last);
+    const status = headerValue(last, "grpc-status");
+    if (status !== undefined) this.#facts.onStatus(readGrpcStatus(status));
+  }
+
+  /** A failure that calls of the application had retried in vain says so: each hop above would only repeat those retries. */
+  #tellRetried(trailers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+    const failed = Number(trailers["grpc-status"] ?? GrpcStatus.OK) !== GrpcStatus.OK;
+    return failed && wasRetriedBelow(this.#facts.inbound) ? { ...trailers, [ATTEMPT_COUNT_HEADER]: "2" } : trailers;
+  }
+}
+
+function headerMapOf(headers: OutgoingHttpHeaders): HeaderMap {
+  const map = emptyHeaders();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(":")) continue;
+    map[name.toLowerCase()] = typeof value === "object" ? value.map(String) : `${value}`;
+  }
+  return map;
+}
