@@ -89,13 +89,15 @@ export function reportOf(context: RequestContext): Report {
   };
 }
 
-/** Of whatever a call or a request left in somebody's hands: a reply, an error, an inbound message. */
+/** Of whatever a call or a request left in somebody's hands: a reply, an error, an inbound message, the status of a gRPC call. */
 export function findReport(given: unknown): Report | undefined {
   let current = given;
   // Causes may go round in a circle.
   for (let depth = 0; depth < 16 && typeof current === "object" && current !== null; depth++) {
-    const { report, cause, headers, mesh } = current as { report?: Report; cause?: unknown; headers?: unknown; mesh?: unknown };
-    const context = contextOf(current) ?? contextOf(headers) ?? contextOf(mesh);
+    const { report, cause, headers, mesh, metadata } = current as Partial<Record<"cause" | "headers" | "mesh" | "metadata", unknown>> & {
+      readonly report?: Report;
+    };
+    const context = contextOf(current) ?? contextOf(headers) ?? contextOf(mesh) ?? contextOf(metadata);
     if (context) return reportOf(context);
     if (report !== undefined) return report;
     current = cause;
