@@ -9,7 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^@heddle\/(core|http|express-adapter|fastify-adapter|grpc|spiffe|testing)$/, replacement: source("$1") },
       { find: /^heddle$/, replacement: source("heddle") },
-      { find: /^@heddle\/testing\/authority$/, replacement: source("testing", "authority/index.ts") },
+      { find: /^@heddle\/testing\/(authority|grpc)$/, replacement: source("testing", "$1/index.ts") },
     ],
   },
   test: {
