@@ -106,6 +106,13 @@ test("rules that can never match are refused, whoever made the snapshot", () => 
     ],
   } as const;
   expect(problemsOf({ inbound: { authorization } }, POOR)[0]).toContain("authorize: reads: rule 1: to 0: method");
+  // The name may have anything in it, and be that of several or none.
+  for (const name of ["team: reads", ""]) {
+    const [policy] = authorization.policies;
+    const named = { ...authorization, policies: [{ ...policy, name }] };
+    const snapshot = snapshotOf({ inboundPolicies: [{ ...inboundPolicyOf("reviews"), authorization: named }] });
+    for (const { where } of checkSecurity(snapshot, POOR, new WeakSet())) expect(where).toBe("mesh.yaml:9");
+  }
 });
 
 test("what was found right and is the same object is not looked at again", () => {

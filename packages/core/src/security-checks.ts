@@ -95,10 +95,8 @@ function inboundProblems(policy: InboundPolicy, { service, hasIdentity, canFetch
         add(`jwt ${rule.name}: the keys are remote, and this mesh was given no \`ownCalls\` to fetch them with`, rule.origin);
   }
   if (authorization !== null) {
-    const byName = new Map(authorization.policies.map((each) => [each.name, each.origin]));
-    for (const { at, message } of authorizationProblems(authorization.policies, authorization.pathNormalisation)) {
-      add(`authorize: ${at}: ${message}`, byName.get(at.split(":")[0] ?? "") ?? origin);
-    }
+    for (const found of authorizationProblems(authorization.policies, authorization.pathNormalisation))
+      add(`authorize: ${found.at}: ${found.message}`, found.origin);
   }
   return problems;
 }

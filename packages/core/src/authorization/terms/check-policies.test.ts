@@ -65,13 +65,15 @@ test.each<[string, PathNormalisation]>([
 test("takes service accounts or principals and namespaces, not both in one source", () => {
   const beside = (kind: "principal" | "namespace") =>
     authorizationProblems([policyOf({ rules: [ruleOf({ from: [[textIs("service-account", "shop/web"), textIs(kind, "x")]] })] })], "base");
-  expect(beside("principal")).toEqual([{ at: "policy: rule 0: from 0", message: expect.stringContaining("a principal beside them") }]);
+  expect(beside("principal")).toEqual([
+    { at: "policy: rule 0: from 0", message: expect.stringContaining("a principal beside them"), origin: "mesh.yaml:1:1" },
+  ]);
   expect(beside("namespace")).toHaveLength(1);
 });
 
 test("wants each policy to have a name of its own", () => {
   expect(authorizationProblems([policyOf({ name: "a" }), policyOf({ name: "a" })], "base")).toEqual([
-    { at: "a", message: "two policies have this name" },
+    { at: "a", message: "two policies have this name", origin: "mesh.yaml:1:1" },
   ]);
 });
 

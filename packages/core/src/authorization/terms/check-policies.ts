@@ -18,11 +18,16 @@ export interface AuthorizationProblem {
   readonly message: string;
 }
 
+export interface LocatedAuthorizationProblem extends AuthorizationProblem {
+  /** Of the policy. */
+  readonly origin: string;
+}
+
 /** All that is wrong. What can never match is wrong too: in a deny rule it would let through what it was written to stop. */
-export function authorizationProblems(policies: readonly AuthorizationPolicy[], setting: PathNormalisation): AuthorizationProblem[] {
-  const problems: AuthorizationProblem[] = [];
+export function authorizationProblems(policies: readonly AuthorizationPolicy[], setting: PathNormalisation): LocatedAuthorizationProblem[] {
   const names = new Set<string>();
-  for (const { name, rules } of policies) {
+  return policies.flatMap(({ name, rules, origin }) => {
+    const problems: AuthorizationProblem[] = [];
     if (name === "") problems.push({ at: "a policy", message: "must have a name" });
     if (names.has(name)) problems.push({ at: name, message: "two policies have this name" });
     names.add(name);
@@ -36,8 +41,8 @@ export function authorizationProblems(policies: readonly AuthorizationPolicy[], 
       });
       problems.push(...groupProblems(rule.when, `${at}: when`, setting));
     }
-  }
-  return problems;
+    return problems.map((problem) => ({ ...problem, origin }));
+  });
 }
 
 /** A service account says all that the others say. */
