@@ -96,7 +96,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
       closings.add(closing);
       return () => closings.delete(closing);
     },
-    health: () => ({ ok: (facts.because ?? []).length === 0, because: facts.because ?? [] }),
+    health: () => ({ ok: (facts.because ?? []).length === 0, because: facts.because ?? [], warnings: [] }),
     isDraining: false,
     runs: 0,
     outcomes: [],

@@ -27,6 +27,7 @@ export * from "./identity/certificate-files.ts";
 export type { IdentityFilesOptions, OneCertificateFile, SeparateCertificateFiles } from "./identity/certificate-files-options.ts";
 export * from "./identity/certificate-source.ts";
 export * from "./identity/certificate-state.ts";
+export { type IdentityHealth, rootsHealth } from "./identity/identity-health.ts";
 export * from "./identity/names/reading.ts";
 export * from "./identity/names/spiffe-id.ts";
 export { compileSpiffeIdMatcher, type SpiffeIdMatcher } from "./identity/names/spiffe-id-matcher.ts";

@@ -89,6 +89,8 @@ export interface InspectedEndpoint {
 export interface Health {
   readonly ok: boolean;
   readonly because: readonly string[];
+  /** What is right now and will not stay so, such as a certificate that nobody renews. Nothing of it makes `ok` false. */
+  readonly warnings: readonly string[];
 }
 
 export interface InspectionParts {

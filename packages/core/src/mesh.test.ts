@@ -49,10 +49,10 @@ test("is ready as soon as its source has spoken", async () => {
   });
   await clock.advance(5_000);
   expect(isReady).toBe(false);
-  expect(mesh.health()).toEqual({ ok: false, because: ["hand: it has not delivered a configuration yet"] });
+  expect(mesh.health()).toEqual({ ok: false, because: ["hand: it has not delivered a configuration yet"], warnings: [] });
   source.update(snapshotOf());
   await ready;
-  expect(mesh.health()).toEqual({ ok: true, because: [] });
+  expect(mesh.health()).toEqual({ ok: true, because: [], warnings: [] });
   await mesh.ready();
 });
 
@@ -258,7 +258,7 @@ test("while it drains it is unhealthy and goes on serving; closed, it refuses", 
   const { mesh, send, clock } = meshWith();
   const closing = mesh.close({ drain: "5s" });
   expect(mesh.isDraining).toBe(true);
-  expect(mesh.health()).toEqual({ ok: false, because: ["draining"] });
+  expect(mesh.health()).toEqual({ ok: false, because: ["draining"], warnings: [] });
   await clock.advance(4_999);
   expect((await send()).status).toBe(200);
   await clock.advance(1);

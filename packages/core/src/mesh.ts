@@ -292,11 +292,12 @@ class RunningMesh implements Mesh {
   }
 
   health(): Health {
-    const because = [...this.#sources.waiting, ...this.#security.health()];
+    const identity = this.#security.health();
+    const because = [...this.#sources.waiting, ...identity.because];
     const undefinedBecause = this.#isReady() ? this.#undefinedBecause() : null;
     if (undefinedBecause !== null) because.push(undefinedBecause);
     if (this.isDraining) because.push("draining");
-    return { ok: because.length === 0, because };
+    return { ok: because.length === 0, because, warnings: identity.warnings };
   }
 
   reportProblem(problem: Problem): void {
@@ -359,7 +360,10 @@ class RunningMesh implements Mesh {
   #notReady(timeoutMs: number): MeshError {
     return this.#isClosed
       ? new MeshError("closed", "the mesh was closed before it was ready")
-      : new MeshError("not_ready", `not ready after ${timeoutMs}ms: ${[...this.#sources.waiting, ...this.#security.health()].join("; ")}`);
+      : new MeshError(
+          "not_ready",
+          `not ready after ${timeoutMs}ms: ${[...this.#sources.waiting, ...this.#security.health().because].join("; ")}`,
+        );
   }
 
   #sweepLater(): void {

@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import { MeshError } from "./errors.ts";
 import { AuthorityFiles } from "./identity/authority-files.ts";
 import type { CertificateSource } from "./identity/certificate-source.ts";
+import type { IdentityHealth } from "./identity/identity-health.ts";
 import { type ListenerTls, listenerTls } from "./identity/listener-tls.ts";
 import { type MeshTlsParts, meshTls } from "./identity/mesh-tls.ts";
 import { NOTHING_TO_SHOW } from "./identity/nothing-to-show.ts";
@@ -103,10 +104,11 @@ export class Security implements InboundSecurity {
     return this.#mutual?.identity.isKnown ?? true;
   }
 
-  /** What people should act on. */
-  health(): readonly string[] {
+  /** What keeps this process from working, and what will. */
+  health(): IdentityHealth {
+    const { because, warnings } = this.#mutual?.identity.health() ?? NOTHING_WRONG;
     const mismatch = this.#unverifiable?.reason ?? null;
-    return [...(this.#mutual?.identity.health() ?? []), ...(mismatch === null ? [] : [mismatch])];
+    return { because: mismatch === null ? because : [...because, mismatch], warnings };
   }
 
   /** What a configuration asks for and cannot be had here. With such a problem it is not used. */
@@ -177,6 +179,8 @@ export class Security implements InboundSecurity {
     this.#ownCalls?.close().catch(() => {});
   }
 }
+
+const NOTHING_WRONG: IdentityHealth = { because: [], warnings: [] };
 
 /** Of a process that has nothing to prove with: no policy that asks for TLS comes into force in it. */
 const WITHOUT_IDENTITY: ServerTls = {

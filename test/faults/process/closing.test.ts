@@ -152,7 +152,7 @@ test("a server in the middle of its answer finishes it, and may still call; then
   await arrived(endpoint, 1);
   const closed = mesh.close({ limit: "5s" });
   await pause(30);
-  expect(mesh.health()).toEqual({ ok: false, because: ["draining"] });
+  expect(mesh.health()).toEqual({ ok: false, because: ["draining"], warnings: [] });
   endpoint.answer();
   expect(await answer).toBe("first late");
   await closed;

@@ -53,24 +53,48 @@ function floorSecond(ms: number): number {
   return Math.floor(ms / 1_000) * 1_000;
 }
 
-/** What is wrong, or about to be, with the certificate and the roots in force. */
-export function identityReasons({ certificate, bundles }: CertificateState, nowMs: number): readonly string[] {
-  const reasons = phaseAt(certificate, nowMs).phase === "good" ? [] : [wordsOf(certificate, nowMs)];
-  const own = certificate.id.trustDomain;
-  if (!bundles.byTrustDomain.has(own))
-    reasons.push(`there are no roots of ${own}, the trust domain of ${certificate.id.text}, so that nobody of it can be verified`);
-  for (const bundle of bundles.byTrustDomain.values()) {
-    const reason = rootsReason(bundle, nowMs);
-    if (reason !== null) reasons.push(reason);
+/** How certificate and roots in force stand with their lives. */
+export interface IdentityHealth {
+  /** Nothing can be proved, or nobody of the own trust domain be verified: no traffic should come. */
+  readonly because: readonly string[];
+  /** Everything that should be is possible now, and somebody has to act for it to stay so. What a partner does wrong is no more than that. */
+  readonly warnings: readonly string[];
+}
+
+export function identityHealth({ certificate, bundles }: CertificateState, nowMs: number): IdentityHealth {
+  const roots = rootsHealth({ certificate, bundles }, nowMs);
+  switch (phaseAt(certificate, nowMs).phase) {
+    case "good":
+      return roots;
+    case "expiring":
+      return { ...roots, warnings: [wordsOf(certificate, nowMs), ...roots.warnings] };
+    case "expired":
+      return { ...roots, because: [wordsOf(certificate, nowMs), ...roots.because] };
   }
-  return reasons;
+}
+
+/** The part of it that is about roots; what it says stays the same for as long as it holds. */
+export function rootsHealth({ certificate, bundles }: CertificateState, nowMs: number): IdentityHealth {
+  const own = certificate.id.trustDomain;
+  const because: string[] = [];
+  const warnings: string[] = [];
+  if (!bundles.byTrustDomain.has(own))
+    because.push(`there are no roots of ${own}, the trust domain of ${certificate.id.text}, so that nobody of it can be verified`);
+  for (const { trustDomain, roots } of bundles.byTrustDomain.values()) {
+    const last = lastValid(roots, nowMs);
+    if (last === null)
+      (trustDomain === own ? because : warnings).push(
+        `none of the ${roots.length} roots of ${trustDomain} is valid now, so that nobody of it can be verified`,
+      );
+    else if (last.notAfterMs - nowMs < Math.min(ROOT_NOTICE_MS, (last.notAfterMs - last.notBeforeMs) * LATE_SHARE))
+      warnings.push(`the last valid root of ${trustDomain} expires ${moment(last.notAfterMs)}`);
+  }
+  return { because, warnings };
 }
 
 /** That one of several roots expires is how they are replaced; the last is what matters. */
-function rootsReason({ trustDomain, roots }: TrustBundle, nowMs: number): string | null {
-  const living = roots.filter((root) => isValid(root, nowMs));
-  const last = living.reduce<Life | null>((latest, root) => (latest === null || root.notAfterMs > latest.notAfterMs ? root : latest), null);
-  if (last === null) return `none of the ${roots.length} roots of ${trustDomain} is valid now, so that nobody of it can be verified`;
-  const noticeMs = Math.min(ROOT_NOTICE_MS, (last.notAfterMs - last.notBeforeMs) * LATE_SHARE);
-  return last.notAfterMs - nowMs < noticeMs ? `the last valid root of ${trustDomain} expires ${moment(last.notAfterMs)}` : null;
+function lastValid(roots: TrustBundle["roots"], nowMs: number): Life | null {
+  return roots
+    .filter((root) => isValid(root, nowMs))
+    .reduce<Life | null>((latest, root) => (latest === null || root.notAfterMs > latest.notAfterMs ? root : latest), null);
 }

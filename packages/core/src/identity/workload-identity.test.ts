@@ -35,6 +35,7 @@ function identity(first: CertificateState | null = null) {
   return { clock, jump, source, problems, changes, held };
 }
 
+const WELL = { because: [], warnings: [] };
 const gone = { where: "hand", message: "the file is gone", severity: "error" } as const;
 
 describe("before the first certificate", () => {
@@ -46,7 +47,7 @@ describe("before the first certificate", () => {
     );
     source.problem(gone);
     expect(() => held.inForce()).toThrow("this process has no certificate: hand has given none yet; it said last: the file is gone");
-    expect(held.health()).toEqual(["identity: hand has given no certificate yet; it said last: the file is gone"]);
+    expect(held.health().because).toEqual(["identity: hand has given no certificate yet; it said last: the file is gone"]);
   });
 
   test("what the source says is passed on", () => {
@@ -76,17 +77,19 @@ describe("a certificate in force", () => {
   test("is warned of with a fifth of its life left, and again when it has expired, once each, while the source says nothing", () => {
     const { held, clock, problems } = identity(state(10 * HOUR));
     clock.tick(8 * HOUR - 1);
-    expect([problems, held.health()]).toEqual([[], []]);
+    expect([problems, held.health()]).toEqual([[], WELL]);
     clock.tick(1);
     expect(problems.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
       `warning: the certificate of ${ID} (serial AB, issued by "CN=shop root") expires 1970-01-01T10:00:00Z, in 2h; hand has brought no other`,
     ]);
+    expect(held.health()).toEqual({ because: [], warnings: [expect.stringMatching(/^identity: the certificate .* in 2h; hand has/)] });
     clock.tick(2 * HOUR);
     expect(problems).toHaveLength(1);
     clock.tick(1);
     clock.tick(DAY);
     expect(problems.map(({ severity, where }) => `${severity} ${where}`)).toEqual(["warning hand", "error hand"]);
-    expect(held.health()).toEqual([
+    expect(held.health().warnings).toEqual([]);
+    expect(held.health().because).toEqual([
       `identity: the certificate of ${ID} (serial AB, issued by "CN=shop root") expired 1970-01-01T10:00:00Z; hand has brought no other`,
     ]);
   });
@@ -96,7 +99,7 @@ describe("a certificate in force", () => {
     clock.tick(5 * HOUR);
     source.update(state(15 * HOUR, { fromMs: 5 * HOUR }));
     clock.tick(8 * HOUR - 1);
-    expect([problems, held.health()]).toEqual([[], []]);
+    expect([problems, held.health()]).toEqual([[], WELL]);
     clock.tick(1);
     expect(problems).toHaveLength(1);
   });
@@ -183,31 +186,48 @@ describe("health of the roots", () => {
     return identity(first);
   };
 
-  test("warns of the last valid root of a trust domain 30 days before it expires, and says when none is left", () => {
+  const told = (problems: readonly Problem[]) => problems.map(({ severity, where, message }) => `${severity} ${where}: ${message}`);
+
+  test("warns of the last valid root of a trust domain 30 days before it expires, and of a partner's that is gone, once each", () => {
     const bank = root("bank root", { notBeforeMs: 0, notAfterMs: 1_000 * DAY });
     const older = root("bank's old root", { notBeforeMs: 0, notAfterMs: 100 * DAY });
-    const { held, clock } = withRoots({ "shop.example": [shop], "bank.example": [older, bank] });
+    const { held, clock, problems } = withRoots({ "shop.example": [shop], "bank.example": [older, bank] });
     clock.block(970 * DAY);
-    expect(held.health()).toEqual([]);
+    expect(held.health()).toEqual(WELL);
     clock.block(1);
-    expect(held.health()).toEqual([
-      "identity: the last valid root of bank.example expires 1972-09-27T00:00:00Z; hand has brought no other",
-    ]);
+    const ending = "the last valid root of bank.example expires 1972-09-27T00:00:00Z; hand has brought no other";
+    expect(held.health()).toEqual({ because: [], warnings: [`identity: ${ending}`] });
+    clock.tick(MINUTE);
+    clock.tick(MINUTE);
+    expect(told(problems)).toEqual([`warning hand: ${ending}`]);
     clock.block(30 * DAY);
-    expect(held.health()).toEqual([
-      "identity: none of the 2 roots of bank.example is valid now, so that nobody of it can be verified; hand has brought no other",
-    ]);
+    const ended = "none of the 2 roots of bank.example is valid now, so that nobody of it can be verified; hand has brought no other";
+    expect(held.health()).toEqual({ because: [], warnings: [`identity: ${ended}`] });
+    clock.tick(MINUTE);
+    expect(told(problems)).toEqual([`warning hand: ${ending}`, `warning hand: ${ended}`]);
     expect(held.inspect().trustDomains).toEqual([
       { name: "shop.example", roots: 1, validRoots: 1 },
       { name: "bank.example", roots: 2, validRoots: 0 },
     ]);
   });
 
-  test("misses the roots of its own trust domain", () => {
-    const { held } = withRoots({ "bank.example": [shop] });
-    expect(held.health()).toEqual([
-      `identity: there are no roots of shop.example, the trust domain of ${ID}, so that nobody of it can be verified; hand has brought no other`,
-    ]);
+  test("is no more than warned of a last root of its own that will end, and bad once it has", () => {
+    const { held, clock, problems } = withRoots({ "shop.example": [root("short root", { notBeforeMs: 0, notAfterMs: 1_000 * DAY })] });
+    clock.block(999 * DAY);
+    expect(held.health()).toEqual({ because: [], warnings: [expect.stringMatching(/the last valid root of shop\.example expires/)] });
+    clock.block(2 * DAY);
+    const ended = /none of the 1 roots of shop\.example is valid now/;
+    expect(held.health()).toEqual({ because: [expect.stringMatching(ended)], warnings: [] });
+    clock.tick(MINUTE);
+    expect(told(problems)).toEqual([expect.stringMatching(ended)]);
+    expect(problems[0]?.severity).toBe("error");
+  });
+
+  test("misses the roots of its own trust domain, and says so", () => {
+    const { held, problems } = withRoots({ "bank.example": [shop] });
+    const missing = `there are no roots of shop.example, the trust domain of ${ID}, so that nobody of it can be verified; hand has brought no other`;
+    expect(held.health()).toEqual({ because: [`identity: ${missing}`], warnings: [] });
+    expect(told(problems)).toEqual([`error hand: ${missing}`]);
   });
 });
 

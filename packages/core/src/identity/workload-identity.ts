@@ -4,7 +4,7 @@ import type { Problem } from "../model/problem.ts";
 import type { Random } from "../random.ts";
 import type { WorkloadCertificate } from "./certificate.ts";
 import type { CertificateSource, CertificateState } from "./certificate-source.ts";
-import { identityReasons, isValid, phaseAt, wordsOf } from "./identity-health.ts";
+import { type IdentityHealth, identityHealth, isValid, phaseAt, rootsHealth, wordsOf } from "./identity-health.ts";
 import { moment } from "./names/reading.ts";
 import type { TrustBundles } from "./trust-bundles.ts";
 
@@ -69,6 +69,8 @@ export class WorkloadIdentity {
   #generation = 0;
   #lastProblem: string | null = null;
   #reportedPhase: "good" | "expiring" | "expired" = "good";
+  /** What was said of the roots at the last look. */
+  #reportedRoots: ReadonlySet<string> = new Set();
   #timer: Timer | null = null;
   #isClosed = false;
 
@@ -128,10 +130,13 @@ export class WorkloadIdentity {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** What people should act on; empty while all is well. Begins well before the expiry. */
-  health(): readonly string[] {
-    if (this.#inForce === null) return [`identity: ${this.#source.name} has given no certificate yet${this.#lastWords()}`];
-    return identityReasons(this.#inForce, this.#clock.wallTime()).map((reason) => `identity: ${reason}; ${this.#sourceWords()}`);
+  /** What keeps this process from working, and what will; both empty while all is well. Warnings begin well before an expiry. */
+  health(): IdentityHealth {
+    if (this.#inForce === null)
+      return { because: [`identity: ${this.#source.name} has given no certificate yet${this.#lastWords()}`], warnings: [] };
+    const { because, warnings } = identityHealth(this.#inForce, this.#clock.wallTime());
+    const worded = (reason: string) => `identity: ${reason}; ${this.#sourceWords()}`;
+    return { because: because.map(worded), warnings: warnings.map(worded) };
   }
 
   inspect(): IdentityInspection {
@@ -199,11 +204,12 @@ export class WorkloadIdentity {
     this.#report(problem);
   }
 
-  /** Says once of each certificate that it is about to expire, and once that it has. */
+  /** Says once of each certificate that it is about to expire, and once that it has; and once what is wrong with roots. */
   #look(): void {
     if (this.#timer) this.#clock.clearTimer(this.#timer);
     this.#timer = null;
     if (this.#isClosed || this.#inForce === null) return;
+    this.#lookAtRoots(this.#inForce);
     const { certificate } = this.#inForce;
     const { phase, nextMs } = phaseAt(certificate, this.#clock.wallTime());
     if (phase !== this.#reportedPhase) {
@@ -215,6 +221,18 @@ export class WorkloadIdentity {
       }
     }
     this.#timer = this.#clock.setTimer(Math.min(nextMs, LONGEST_LOOK_MS), () => this.#look(), "idle");
+  }
+
+  #lookAtRoots(state: CertificateState): void {
+    const { because, warnings } = rootsHealth(state, this.#clock.wallTime());
+    const tell = (reasons: readonly string[], severity: Problem["severity"]) => {
+      for (const reason of reasons)
+        if (!this.#reportedRoots.has(reason))
+          this.#report({ where: this.#source.name, message: `${reason}; ${this.#sourceWords()}`, severity });
+    };
+    tell(because, "error");
+    tell(warnings, "warning");
+    this.#reportedRoots = new Set([...because, ...warnings]);
   }
 
   #expiry(certificate: WorkloadCertificate): string {

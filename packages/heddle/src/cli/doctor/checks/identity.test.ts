@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { type Environment, loadDocument } from "@heddle/core";
 import { testAuthority } from "@heddle/testing/authority";
 import { expect, onTestFinished, test } from "vitest";
+import { HOUR, leaf, root } from "../../../../../core/test/authority.ts";
 import type { Facts } from "../finding.ts";
 import { identity } from "./identity.ts";
 
 const shop = testAuthority({ trustDomain: "shop.example" });
 const MESH = { trustDomain: "shop.example", identityTemplate: "spiffe://{trustDomain}/{service}" };
+
+const YEAR = 365 * 24 * HOUR;
 
 /** Certificate, key and roots of `web`, as a mounted secret has them. */
 function secret(issued: { readonly certPem: string; readonly keyPem: string } = shop.issue("web")): string {
@@ -62,6 +65,17 @@ test("a strict service that a process without an identity cannot call is a warni
     expect.stringMatching(/^warning: HEDDLE_IDENTITY is not set: service orders: inbound\.mtls is strict/),
   ]);
   expect(await found({ HEDDLE_SERVICE: "web" }, { services: { web: {}, orders: { ...orders, tls: { mode: "disable" } } } })).toEqual([]);
+});
+
+test("a last root that will end is a warning", async () => {
+  const notBeforeMs = Date.now() - YEAR;
+  const authority = root("shop root", { notBeforeMs, notAfterMs: Date.now() + YEAR / 50 });
+  const { pem, keyPem } = leaf(authority, "spiffe://shop.example/web", { notBeforeMs, notAfterMs: Date.now() + YEAR });
+  const folder = secret({ certPem: pem, keyPem });
+  writeFileSync(join(folder, "ca.crt"), authority.pem);
+  expect(await found({ HEDDLE_IDENTITY: folder })).toEqual([
+    expect.stringMatching(/^warning: the last valid root of shop\.example expires /),
+  ]);
 });
 
 test("a key that others can read is a warning, not the end", async () => {

@@ -4,6 +4,7 @@ import {
   compileSpiffeIdMatcher,
   type MeshSnapshot,
   type Problem,
+  rootsHealth,
   type SpiffeIdMatcher,
   systemClock,
   systemRandom,
@@ -74,10 +75,11 @@ function findingsOf(state: CertificateState, { env, configuration: { snapshots }
   return [...validity(state, systemClock.wallTime()), ...ownId(state, env.HEDDLE_SERVICE ?? "", snapshots), ...roots(state, snapshots)];
 }
 
-/** That it ends soon is what the source itself warns of. */
-function validity({ certificate: { id, notBeforeMs, notAfterMs } }: CertificateState, now: number): Finding[] {
+/** That the certificate ends soon is what the source itself warns of; roots that none of its chain leads to, it refuses. */
+function validity(state: CertificateState, now: number): Finding[] {
+  const { id, notBeforeMs, notAfterMs } = state.certificate;
   const [from, until, clock] = [notBeforeMs, notAfterMs, now].map((ms) => new Date(ms).toISOString());
-  if (now >= notBeforeMs && now <= notAfterMs) return [];
+  if (now >= notBeforeMs && now <= notAfterMs) return rootsHealth(state, now).warnings.map(warning);
   return [unusable(`the certificate of ${id.text} is valid from ${from} to ${until}, and the clock of this machine says ${clock}`)];
 }
 
