@@ -31,6 +31,8 @@ import {
 import { type CloseOnOptions, closeOn } from "./close-on.ts";
 import type { ServiceName } from "./define-mesh.ts";
 import { type MeshConfig, PROCESS } from "./find-config.ts";
+import { grpcPackage } from "./grpc-package.ts";
+import { type GrpcListener, type GrpcListenOptions, type GrpcServer, isGrpcServer } from "./grpc-server.ts";
 import { type JoinOptions, resolveOptions } from "./options.ts";
 
 /**
@@ -61,6 +63,10 @@ export interface JoinedMesh<Names extends string = string>
   install(): Disposable;
   /** Serves an Express app, a Fastify instance, a `{ fetch }` handler or a node:http listener through the inbound stack. */
   listen(application: Servable, options?: ListenOptions): Promise<Listener>;
+  /** Serves a gRPC server through the inbound stack, in plain text or mutual TLS as the policy says. Needs `@heddle/grpc`. */
+  listen(server: GrpcServer, options?: GrpcListenOptions): Promise<GrpcListener>;
+  /** A gRPC server to add services to and give to `listen`: `mesh.grpcServer<grpc.Server>()`. Options are those of grpc-js. Needs `@heddle/grpc`. */
+  grpcServer<S extends GrpcServer = GrpcServer>(options?: object): S;
   /** Puts the inbound stack before the listeners of a server that exists. */
   attach(server: Parameters<typeof attach>[1], options?: AttachOptions): Attachment;
   /** Express 5 middleware: gives `req.mesh`, and runs the inbound stack where no listener has. */
@@ -120,7 +126,9 @@ function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
     agent: () => agent,
     interceptor: () => meshInterceptor(mesh, { failures }),
     install: () => installMesh(mesh, dispatcher, agent),
-    listen: (application, listenOptions) => listen(mesh, application, listenOptions),
+    listen: listenerOf(mesh),
+    grpcServer: <S extends GrpcServer>(serverOptions?: object) =>
+      grpcPackage("mesh.grpcServer").grpcServer(serverOptions) as GrpcServer as S,
     attach: (server, attachOptions) => attach(mesh, server, attachOptions),
     express: (middlewareOptions) => meshMiddleware(mesh, middlewareOptions),
     fastify: () => meshPlugin(mesh),
@@ -141,4 +149,16 @@ function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
     close,
     [Symbol.asyncDispose]: () => close(),
   };
+}
+
+function listenerOf(mesh: Mesh): JoinedMesh["listen"] {
+  function serve(application: Servable, options?: ListenOptions): Promise<Listener>;
+  function serve(server: GrpcServer, options?: GrpcListenOptions): Promise<GrpcListener>;
+  async function serve(application: Servable | GrpcServer, options?: ListenOptions & GrpcListenOptions): Promise<Listener | GrpcListener> {
+    if (!isGrpcServer(application)) return listen(mesh, application, options);
+    const { listenGrpc } = grpcPackage("mesh.listen");
+    // It refuses what is no server of its own copy of grpc-js.
+    return listenGrpc(mesh, application as object as Parameters<typeof listenGrpc>[1], options);
+  }
+  return serve;
 }

@@ -1,0 +1,19 @@
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+
+const NAME = "@heddle/grpc";
+
+/** The package that gRPC needs, loaded when it is first asked for. Throws, with the command that installs it, where it is not there. */
+export function grpcPackage(asked: string): typeof import("@heddle/grpc") {
+  try {
+    return require(NAME) as typeof import("@heddle/grpc");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "MODULE_NOT_FOUND" && code !== "ERR_MODULE_NOT_FOUND") throw error;
+    // Either of the two may be missing; Node says which.
+    throw new Error(`${asked} needs ${NAME} and @grpc/grpc-js: npm install ${NAME} @grpc/grpc-js (${message.split("\n", 1)[0]})`, {
+      cause: error,
+    });
+  }
+}
