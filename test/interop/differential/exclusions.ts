@@ -128,6 +128,8 @@ function asksTemplate(compared: Compared): boolean {
 function lacksIdentity({ request: { caller, token } }: Compared, { condition }: Asked): boolean {
   if (PEER_KINDS.includes(condition.kind)) return caller.id === null;
   if (!TOKEN_KINDS.includes(condition.kind)) return false;
+  // Who shows an invalid one is refused before any rule is asked.
+  if (token.kind === "invalid") return false;
   return token.claims === null || (condition.kind === "request-principal" && token.claims.sub === undefined);
 }
 

@@ -62,7 +62,7 @@ function takes({ kind, value, ...rest }: PathValueMatch, text: string): boolean 
 
 function caller(draws: Draws, aimed: readonly AttributeCondition[]): Caller {
   const ids = words.IDS.filter((id) => fitsIdentity(id, aimed));
-  const id = draws.chance(0.1) ? null : draws.one(ids.length > 0 ? ids : words.IDS);
+  const id = draws.chance(0.05) ? null : draws.one(ids.length > 0 ? ids : words.IDS);
   const sni = draws.chance(0.15) ? "" : meeting(draws, aimed, "sni", words.SERVER_NAMES);
   return { address: draws.one(words.CALLER_ADDRESSES), id, sni };
 }
@@ -93,14 +93,17 @@ function path(draws: Draws, aimed: readonly AttributeCondition[], { pathNormalis
   const plain = meeting(draws, aimed, "path", words.PATHS);
   const query = draws.chance(0.15) ? draws.one(["?a=1", "?q=/../admin", "?x=%2f//", "?"]) : "";
   const isRefused = policies.length === 0 && draws.chance(0.3);
-  return spelling(draws, isRefused ? `${plain}%00` : plain, pathNormalisation) + query;
+  // What a template takes here and there does not is drawn where one is asked for, as it seldom falls there.
+  const isForTemplate = aimedAt(aimed, "path")?.values.some(({ kind }) => kind === "template") === true;
+  const element = isForTemplate && draws.chance(0.06) ? plain + draws.one(["|", "[", "^"]) : plain;
+  return spelling(draws, isRefused ? `${element}%00` : element, pathNormalisation) + query;
 }
 
 function host(draws: Draws, aimed: readonly AttributeCondition[]): string {
   const name = meeting(draws, aimed, "host", words.HOSTS);
   const written = draws.chance(0.2) ? name.toUpperCase() : name;
   return draws.weighted([
-    [24, written],
+    [60, written],
     [1, `${written}:8080`],
     [1, `${written}:80`],
   ]);
@@ -133,7 +136,7 @@ const FORMS: readonly (readonly [number, TokenForm])[] = [
   [40, "plain"],
   [1, "other-type"],
   [1, "loose-audience"],
-  [4, "number-claim"],
+  [6, "number-claim"],
 ];
 
 const NO_TOKEN: SentToken = { kind: "none", forms: [], claims: null };
@@ -148,7 +151,7 @@ function tokenFields(draws: Draws, { jwt }: PolicyCase, aimed: readonly Attribut
   const wanted = wantedClaims(draws, aimed);
   let worst = NO_TOKEN;
   for (const [header, prefix] of places) {
-    if (draws.chance(0.2)) {
+    if (draws.chance(0.12)) {
       if (header === "authorization" && draws.chance(0.3)) headers.push([header, "Basic amFuZTpzZWNyZXQ="]);
       continue;
     }
