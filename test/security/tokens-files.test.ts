@@ -64,8 +64,8 @@ test("a file that is removed or half written leaves the last good keys in force"
   gate.clock.tick(1_000);
   expect(await gate.try(tokenOf(old, { jti: "3" }))).toBe("jane");
   expect(gate.problems).toEqual([
-    `${path}: it is not JSON; the last good keys stay in force`,
-    expect.stringMatching(/ENOENT.*; the last good keys stay in force$/),
+    `jwt issuer: ${path}: it is not JSON; the last good keys stay in force`,
+    expect.stringMatching(/removed\.json: the file does not exist; the last good keys stay in force$/),
   ]);
 });
 
@@ -79,7 +79,7 @@ test("what is no file, or too large to be keys, is not read", async () => {
     [pipe, "it is not a file"],
     [directory, "it is not a file"],
     [huge, "it has 2097152 bytes, more than 1048576"],
-    [join(directory, "missing.json"), "ENOENT"],
+    [join(directory, "missing.json"), "the file does not exist"],
   ] as const) {
     const gate = gateOf(path);
     expect(await gate.try(tokenOf(old))).toBe(REFUSED);

@@ -16,7 +16,7 @@ test("with the key server down at the start every token is refused, and valid on
   expect(await gate.why(tokenOf(old))).toContain("the keys of its issuer cannot be had: ");
   expect(await gate.try(tokenOf(old))).toBe(REFUSED);
   expect(issuer.asked.length).toBe(1);
-  expect(gate.problems).toEqual([`${issuer.url}: it answered 503, expected 200; every token is refused`]);
+  expect(gate.problems).toEqual([`jwt issuer: ${issuer.url}: it answered 503, expected 200; every token is refused`]);
   issuer.answer = keysAnswer(old.jwk);
   gate.clock.tick(1_000);
   expect(await gate.try(tokenOf(old))).toBe("jane");

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { JwksLocation, JwtRule } from "../model/jwt.ts";
 import type { Problem } from "../model/problem.ts";
@@ -23,6 +24,8 @@ export class KeySets {
   readonly #deps: Required<KeySetsDeps>;
   readonly #known = new WeakMap<JwksLocation, KeySet>();
   #kept = new Map<string, KeySet>();
+  /** Who names each location, in the rules in force. */
+  #namedBy = new Map<string, JwtRule[]>();
   #isClosed = false;
 
   constructor(deps: KeySetsDeps) {
@@ -36,8 +39,11 @@ export class KeySets {
   prepare(rules: readonly JwtRule[]): void {
     if (rules.length === 0 && this.#kept.size === 0) return;
     const kept = new Map<string, KeySet>();
-    for (const { jwks } of rules) {
+    this.#namedBy = new Map();
+    for (const rule of rules) {
+      const { jwks } = rule;
       if (jwks.kind === "inline") continue;
+      this.#namedBy.set(keyOf(jwks), [...(this.#namedBy.get(keyOf(jwks)) ?? []), rule]);
       const keySet = this.#keptOf(jwks);
       kept.set(keyOf(jwks), keySet);
       // Also where it is known: the set of a location that comes back was closed.
@@ -72,13 +78,19 @@ export class KeySets {
 
   #make(location: Exclude<JwksLocation, { kind: "inline" }>): KeySet {
     const { clock, random, fetch, files } = this.#deps;
-    const report = (message: string): void => this.#deps.report({ where: "inbound.jwt", message, severity: "error" });
+    const report = (message: string): void => this.#report(keyOf(location), message);
     const keySet =
       location.kind === "file"
-        ? new FileKeySet(location.path, { files, clock, report })
+        ? new FileKeySet(resolve(location.path), { files, clock, report })
         : new RemoteKeySet(location, { clock, random, fetch, report });
     if (this.#isClosed) keySet.close();
     return keySet;
+  }
+
+  #report(key: string, message: string): void {
+    const rules = this.#namedBy.get(key) ?? [];
+    const names = rules.length === 0 ? "" : `jwt ${rules.map(({ name }) => name).join(", ")}: `;
+    this.#deps.report({ where: rules[0]?.origin ?? "inbound.jwt", message: `${names}${message}`, severity: "error" });
   }
 }
 

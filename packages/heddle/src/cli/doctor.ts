@@ -6,6 +6,7 @@ import { copies } from "./doctor/checks/copies.ts";
 import { document } from "./doctor/checks/document.ts";
 import { endpoints } from "./doctor/checks/endpoints.ts";
 import { identity } from "./doctor/checks/identity.ts";
+import { keyFiles } from "./doctor/checks/key-files.ts";
 import { names } from "./doctor/checks/names.ts";
 import { nodeVersion } from "./doctor/checks/node-version.ts";
 import { openTelemetry } from "./doctor/checks/opentelemetry.ts";
@@ -17,12 +18,23 @@ import type { Check, Configuration, Finding } from "./doctor/finding.ts";
 import { installedPackages } from "./doctor/installed.ts";
 import { findDocument } from "./find-document.ts";
 
-const CHECKS: readonly Check[] = [nodeVersion, copies, openTelemetry, variables, document, identity, sharedAddresses, names, endpoints];
+const CHECKS: readonly Check[] = [
+  nodeVersion,
+  copies,
+  openTelemetry,
+  variables,
+  document,
+  identity,
+  keyFiles,
+  sharedAddresses,
+  names,
+  endpoints,
+];
 
 export const doctor: Command = {
   usage: "doctor [--config FILE] [--identity FOLDER] [--json]",
   summary:
-    "Looks for what would keep a mesh from working here: versions, copies, variables, the configuration, certificates, names and endpoints. " +
+    "Looks for what would keep a mesh from working here: versions, copies, variables, the configuration, certificates, key files, names and endpoints. " +
     "Connects to every endpoint once and sends nothing. Exit 1 if it finds an error; warnings alone are 0.",
   async run(args, { out }) {
     const { values } = parseArgs({
