@@ -332,3 +332,17 @@ test("the factory refuses HTTP/2, passes on Fastify's options, and needs a servi
   expect(() => serverFactory(servingMesh({ hasService: false }))).toThrow(TypeError);
   expect(() => meshPlugin(servingMesh({ hasService: false }))).toThrow(TypeError);
 });
+
+test.each([
+  ["useSemicolonDelimiter", { useSemicolonDelimiter: true }],
+  ["routerOptions.useSemicolonDelimiter", { routerOptions: { useSemicolonDelimiter: true } }],
+] as const)("an instance that routes /admin;x as /admin is refused, whichever way it is covered (%s)", async (_how, options) => {
+  const bare = newApp(options);
+  bare.get("/admin", async () => "served");
+  expect((await bare.inject("/admin;x")).body).toBe("served");
+  const mesh = servingMesh();
+  await expect(listen(mesh, newApp(options) as never, { host })).rejects.toThrow(/useSemicolonDelimiter/);
+  expect(() => newApp({ ...options, serverFactory: serverFactory(mesh) as never })).toThrow(/useSemicolonDelimiter/);
+  await expect(async () => newApp(options).register(meshPlugin(mesh) as never)).rejects.toThrow(/useSemicolonDelimiter/);
+  await mesh.close();
+});

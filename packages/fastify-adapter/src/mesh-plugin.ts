@@ -1,6 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { InboundRequestContext } from "@heddle/core";
-import { guardUpgrades, inboundOf, isServed, markRoute, Serving, type ServingMesh, serveRequest } from "@heddle/http";
+import {
+  guardUpgrades,
+  inboundOf,
+  isServed,
+  markRoute,
+  refuseSemicolonDelimiter,
+  Serving,
+  type ServingMesh,
+  serveRequest,
+} from "@heddle/http";
 import type {} from "fastify";
 
 // In the declarations made of this file the import is gone, and where Fastify is not installed this says nothing.
@@ -16,6 +25,7 @@ export type MeshPlugin = (instance: object, options: object, done: (error?: Erro
 
 interface Instance {
   readonly server: Server;
+  readonly initialConfig?: object;
   hasRequestDecorator(name: string): boolean;
   decorateRequest(name: string, property: { readonly getter: (this: FastifyRequest) => InboundRequestContext | undefined }): void;
   addHook(name: "onRequest", hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): void;
@@ -42,7 +52,13 @@ interface FastifyReply {
 export function meshPlugin(mesh: ServingMesh): MeshPlugin {
   mesh.assertServing();
   const plugin: MeshPlugin = (instance, _options, done) => {
-    register(mesh, instance as Instance);
+    // Thrown, it would not reach whoever registers, but end the process.
+    try {
+      register(mesh, instance as Instance);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
     done();
   };
   // What the package fastify-plugin does: not encapsulated, and refused by another major version of Fastify.
@@ -54,6 +70,7 @@ export function meshPlugin(mesh: ServingMesh): MeshPlugin {
 }
 
 function register(mesh: ServingMesh, instance: Instance): void {
+  refuseSemicolonDelimiter(instance.initialConfig, "mesh.fastify");
   const serving = new Serving(mesh);
   // The server is not ours to close: only what is in flight here is waited for, and cut at the limit.
   const unregister = mesh.onClose({ drain: () => {}, close: () => serving.close(), destroy: () => serving.destroy() });

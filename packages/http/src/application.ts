@@ -10,6 +10,7 @@ export type Application = (request: IncomingMessage, response: ServerResponse) =
 export interface FastifyApp {
   readonly server: object;
   readonly routing: unknown;
+  readonly initialConfig?: object;
   ready(): PromiseLike<unknown>;
   listen(options: { readonly port: number; readonly host: string }): Promise<unknown>;
   close(): PromiseLike<unknown>;

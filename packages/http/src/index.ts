@@ -6,6 +6,7 @@ export type { Application, FastifyApp, Servable } from "./application.ts";
 export type { MessageOptions } from "./call.ts";
 export { checkCallOptions } from "./call-options.ts";
 export { MeshDispatcher, type MeshDispatcherOptions, type MeshDispatchOptions } from "./dispatcher.ts";
+export { refuseSemicolonDelimiter } from "./fastify-routing.ts";
 export { type FetchFunction, type FetchOptions, meshFetch } from "./fetch.ts";
 export type { FetchConnection, FetchHandler } from "./fetch-handler.ts";
 export { ERROR_HEADER, type Failures } from "./front-door.ts";

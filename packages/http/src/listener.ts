@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { checkKeys } from "@heddle/core";
 import { type FastifyApp, isFastify, requestListener, type Servable } from "./application.ts";
+import { refuseSemicolonDelimiter } from "./fastify-routing.ts";
 import { type Attachment, attach } from "./listener-attach.ts";
 import type { HealthOptions } from "./listener-health.ts";
 import { nodeHttp } from "./node-http.ts";
@@ -39,6 +40,7 @@ export async function listen(mesh: ServingMesh, application: Servable, options: 
 }
 
 async function listenFastify(mesh: ServingMesh, app: FastifyApp, options: ListenOptions): Promise<Listener> {
+  refuseSemicolonDelimiter(app.initialConfig, "mesh.listen");
   const server = app.server as Server;
   const attachment = attach(mesh, server, healthOf(options));
   // Registered after the server, so closed after it: Fastify refuses every request from the moment it begins to close.

@@ -1,5 +1,6 @@
 import type { RequestListener, Server, ServerOptions } from "node:http";
 import { createServer as createSecureServer, type ServerOptions as SecureServerOptions } from "node:https";
+import { refuseSemicolonDelimiter } from "./fastify-routing.ts";
 import { type AttachOptions, attach } from "./listener-attach.ts";
 import { nodeHttp } from "./node-http.ts";
 import type { ServingMesh } from "./node-serving.ts";
@@ -25,6 +26,7 @@ interface FrameworkOptions {
 export function serverFactory(mesh: ServingMesh, options: AttachOptions = {}): ServerFactory {
   mesh.assertServing();
   return (handler, frameworkOptions) => {
+    refuseSemicolonDelimiter(frameworkOptions, "mesh.serverFactory");
     const server = makeServer(handler, frameworkOptions);
     attach(mesh, server, options);
     return server;
