@@ -55,7 +55,7 @@ export function readinessOf(
     const health = mesh.health();
     const because = [...health.because, ...failures];
     if (isDraining() && health.ok) because.unshift("draining");
-    return { ok: health.ok && because.length === 0, because };
+    return { ok: health.ok && because.length === 0, because, warnings: health.warnings };
   };
 }
 
