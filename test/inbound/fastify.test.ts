@@ -336,13 +336,20 @@ test("the factory refuses HTTP/2, passes on Fastify's options, and needs a servi
 test.each([
   ["useSemicolonDelimiter", { useSemicolonDelimiter: true }],
   ["routerOptions.useSemicolonDelimiter", { routerOptions: { useSemicolonDelimiter: true } }],
-] as const)("an instance that routes /admin;x as /admin is refused, whichever way it is covered (%s)", async (_how, options) => {
-  const bare = newApp(options);
-  bare.get("/admin", async () => "served");
-  expect((await bare.inject("/admin;x")).body).toBe("served");
-  const mesh = servingMesh();
-  await expect(listen(mesh, newApp(options) as never, { host })).rejects.toThrow(/useSemicolonDelimiter/);
-  expect(() => newApp({ ...options, serverFactory: serverFactory(mesh) as never })).toThrow(/useSemicolonDelimiter/);
-  await expect(async () => newApp(options).register(meshPlugin(mesh) as never)).rejects.toThrow(/useSemicolonDelimiter/);
-  await mesh.close();
-});
+] as readonly (readonly [string, object])[])(
+  "an instance that routes /admin;x as /admin is refused, whichever way it is covered (%s)",
+  async (_how, options) => {
+    const bare = newApp(options as FastifyServerOptions);
+    bare.get("/admin", async () => "served");
+    expect((await bare.inject("/admin;x")).body).toBe("served");
+    const mesh = servingMesh();
+    await expect(listen(mesh, newApp(options as FastifyServerOptions) as never, { host })).rejects.toThrow(/useSemicolonDelimiter/);
+    expect(() => newApp({ ...options, serverFactory: serverFactory(mesh) as never } as FastifyServerOptions)).toThrow(
+      /useSemicolonDelimiter/,
+    );
+    await expect(async () => newApp(options as FastifyServerOptions).register(meshPlugin(mesh) as never)).rejects.toThrow(
+      /useSemicolonDelimiter/,
+    );
+    await mesh.close();
+  },
+);
