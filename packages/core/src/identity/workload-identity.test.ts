@@ -50,6 +50,12 @@ describe("before the first certificate", () => {
     expect(held.health().because).toEqual(["identity: hand has given no certificate yet; it said last: the file is gone"]);
   });
 
+  test("of a source that reads several files, the reason names the one that is wrong", () => {
+    const { held, source } = identity();
+    source.problem({ ...gone, where: "tls.key" });
+    expect(held.health().because).toEqual(["identity: hand has given no certificate yet; it said last: tls.key: the file is gone"]);
+  });
+
   test("what the source says is passed on", () => {
     const { source, problems } = identity();
     source.problem(gone);

@@ -200,7 +200,9 @@ export class WorkloadIdentity {
 
   #hear(problem: Problem): void {
     if (this.#isClosed) return;
-    this.#lastProblem = problem.message;
+    // A source of several files says which of them is meant; it is itself named by one.
+    const { where, message } = problem;
+    this.#lastProblem = where === this.#source.name ? message : `${where}: ${message}`;
     this.#report(problem);
   }
 

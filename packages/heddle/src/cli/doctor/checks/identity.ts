@@ -30,8 +30,8 @@ export const identity: Check = {
         return [];
       }
       const { state, problems } = await firstOf(given);
-      if (state === null) return [unusable(problems.map(({ message }) => message).join("; "))];
-      return [...problems.map(({ message }) => warning(message)), ...findingsOf(state, facts)];
+      if (state === null) return [unusable(problems.map(located).join("; "))];
+      return [...problems.map((problem) => warning(located(problem))), ...findingsOf(state, facts)];
     } catch (error) {
       return [unusable(error instanceof Error ? error.message : String(error))];
     }
@@ -63,7 +63,7 @@ async function firstOf(given: string): Promise<FirstWords> {
   };
   const source = identityFromEnvironment(given);
   const stop = source.watch({ update: resolve, problem }, { clock: systemClock, random: systemRandom, service: null });
-  const silent: Problem = { where: given, message: `${given}: nothing could be read within 3 s`, severity: "error" };
+  const silent: Problem = { where: given, message: "nothing could be read within 3 s", severity: "error" };
   const timer = systemClock.setTimer(LIMIT_MS, () => problem(silent));
   const state = await promise;
   systemClock.clearTimer(timer);
@@ -139,6 +139,11 @@ function devTrustDomain(snapshots: readonly MeshSnapshot[]): Finding[] {
 /** What is no pattern is a mistake in the configuration, and found as such. */
 function matchersOf(patterns: readonly string[]): readonly SpiffeIdMatcher[] {
   return patterns.map((pattern) => compileSpiffeIdMatcher(pattern)).flatMap((matcher) => (matcher.ok ? [matcher.value] : []));
+}
+
+/** Of several files, which one. */
+function located({ where, message }: Problem): string {
+  return `${where}: ${message}`;
 }
 
 function warning(what: string): Finding {
