@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 const MODEL = new URL("../packages/core/src/model/", import.meta.url);
 /** Files that hold figures, functions or what is said about a configuration, no concepts of one. */
-const NO_CONCEPTS: readonly string[] = ["defaults.ts", "validate.ts", "problem.ts", "backends-of-route.ts"];
+const NO_CONCEPTS: readonly string[] = ["defaults.ts", "validate.ts", "problem.ts", "backends-of-route.ts", "grpc-status.ts"];
 
 /** `Type.field` for every field of the model's exported types, and `Type` for those without fields. */
 function conceptsOfModel(): readonly string[] {

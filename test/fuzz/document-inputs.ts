@@ -46,6 +46,8 @@ const SAMPLES: Readonly<Record<FormatName, readonly string[]>> = {
   "header to change": ["x-env", "constructor", "__proto__"],
   "header value": ["prod", ""],
   "query parameter": ["q", "__proto__"],
+  "grpc service": ["Ratings", "shop.v1.Ratings", "shop..Ratings", "9shop"],
+  "grpc method": ["Get", "get_rating", "Get Rating", "a/b"],
   method: ["GET", "POST"],
   path: ["/", "/api", "/v2"],
   "path text": ["api", ".html"],

@@ -49,7 +49,7 @@ export class Attempt {
   endpoint = "";
   outcome: AttemptOutcome = "pending";
   status = 0;
-  /** Of a gRPC call: what its endpoint made of it, known with its trailers; null: not known, or no gRPC call. */
+  /** Of a gRPC call: what it ended with, known with its trailers or from what broke it; null: not known, or no gRPC call. */
   grpcStatus: number | null = null;
   /** Head or failure, whichever came first; milliseconds since the try began. */
   elapsedMs = 0;

@@ -1,6 +1,6 @@
 import { formatDuration } from "./duration.ts";
 import { formatFraction } from "./fraction.ts";
-import type { BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig, TlsSettings } from "./model/backend.ts";
+import type { Backend, BreakerConfig, FailureConfig, LimitsConfig, OutlierConfig, TlsSettings } from "./model/backend.ts";
 import type { FallbackPolicy, FaultPolicy, RetryConfig, TimeoutPolicy } from "./model/route.ts";
 
 // Policies in words, for whoever asks what is in force.
@@ -25,10 +25,15 @@ export function describeRetry(retry: RetryConfig | "off" | null): string {
 export function describeFault({ delay, abort, byHeader }: FaultPolicy): string {
   const parts = [
     delay === null ? "" : `${formatFraction(delay.fraction)} delayed by ${formatDuration(delay.durationMs)}`,
-    abort === null ? "" : `${formatFraction(abort.fraction)} answered ${abort.status}`,
+    abort === null ? "" : `${formatFraction(abort.fraction)} answered ${describeAbort(abort)}`,
     byHeader ? "as the request's headers ask" : "",
   ];
   return parts.filter((part) => part !== "").join(", ");
+}
+
+function describeAbort({ status, grpc }: NonNullable<FaultPolicy["abort"]>): string {
+  const statuses = [...(status === null ? [] : [String(status)]), ...(grpc === null ? [] : [`grpc:${grpc}`])];
+  return statuses.join(" or ");
 }
 
 export function describeFallback({ on, action }: FallbackPolicy): string {
@@ -55,9 +60,10 @@ export function describeLimits({ maxConnections, maxPending, maxRequests }: Limi
   return `maxConnections ${maxConnections} per endpoint, maxPending ${pending}, maxRequests ${maxRequests ?? "unlimited"}`;
 }
 
-export function describeFailure({ statuses, slowerThanMs }: FailureConfig): string {
+export function describeFailure({ statuses, grpc, slowerThanMs }: FailureConfig, protocol: Backend["protocol"]): string {
   const slow = slowerThanMs === null ? [] : [`heads slower than ${formatDuration(slowerThanMs)}`];
-  return [...statuses, ...slow].join(", ") || "no answer";
+  const answers = protocol === "grpc" ? grpc.map((name) => `grpc:${name}`) : statuses;
+  return [...answers, ...slow].join(", ") || "no answer";
 }
 
 /** `mode`: in this process. */

@@ -84,7 +84,7 @@ export interface ExplainedBackend {
   readonly percent: number;
   readonly from: string;
   /** The code with which this backend refuses the request; null if it takes it. */
-  readonly refuses: "tls_required" | "no_identity" | null;
+  readonly refuses: "tls_required" | "no_identity" | "protocol_error" | null;
   /** In words: plain text, or who its servers must prove to be. */
   readonly tls: string;
   readonly balancer: string;
@@ -248,7 +248,7 @@ function explainBackend(
     breaker: describeBreaker(backend.breaker, state.breaker?.state(now) ?? "closed"),
     outlier: describeOutlier(backend.outlier),
     limits: describeLimits(backend.limits),
-    failure: describeFailure(backend.failure),
+    failure: describeFailure(backend.failure, backend.protocol),
     whenEmpty: backend.emptyWaitMs === 0 ? "no wait" : `waits up to ${formatDuration(backend.emptyWaitMs)}`,
     policyFrom: backend.policyFrom,
     endpoints: state.endpoints.all.map((endpoint: EndpointState) => ({

@@ -76,6 +76,8 @@ export * from "./random.ts";
 export { type AttemptReport, CONTEXT, type Report, reportOf } from "./report.ts";
 export type { RequestInit } from "./request-start.ts";
 export * from "./rpc.ts";
+export * from "./rpc-answer.ts";
+export * from "./rpc-headers.ts";
 export { type CheckedParts, callsWithoutIdentity, checkSecurity, type SecurityMeans } from "./security-checks.ts";
 export * from "./server-tls.ts";
 export { shortageWords } from "./shortage.ts";

@@ -8,8 +8,8 @@ import type { NamedPolicy } from "./extension-options.ts";
 import type { Extensions } from "./extensions.ts";
 import { isResponse } from "./guard-layer.ts";
 import { compose, type Handler, type Layer } from "./layer.ts";
-import { derive, localResponse, type MeshRequest, type MeshResponse } from "./message.ts";
-import type { FailureConfig } from "./model/backend.ts";
+import { derive, type MeshRequest, type MeshResponse } from "./message.ts";
+import type { Backend, FailureConfig } from "./model/backend.ts";
 import { DEFAULT_FAILURE, DEFAULT_MIRROR_TIMEOUT_MS, IDEMPOTENT_METHODS } from "./model/defaults.ts";
 import type { FallbackPolicy, HeaderEdit, MirrorPolicy, RetryConfig, Route, RouteAction, WeightedBackend } from "./model/route.ts";
 import type { VirtualHost } from "./model/virtual-host.ts";
@@ -21,6 +21,8 @@ import { givenPolicy } from "./policy/engines/given-policy.ts";
 import { type FallbackAnswer, fallback } from "./policy/fallback.ts";
 import { fault } from "./policy/fault.ts";
 import { plaintextOnly } from "./policy/plaintext.ts";
+import { refusesProtocol, wrongProtocol } from "./policy/protocol.ts";
+import { mayRepeatCalls } from "./policy/retry.ts";
 import { deadline, tryTimeout } from "./policy/timeout.ts";
 import type { Random } from "./random.ts";
 import { failureReport } from "./report.ts";
@@ -32,6 +34,7 @@ import { pathRewriter } from "./routing/rewrite.ts";
 import { type RouteTable, routeTable } from "./routing/route-table.ts";
 import { router } from "./routing/router.ts";
 import { split } from "./routing/split.ts";
+import { answerTo } from "./rpc-answer.ts";
 import { isTraced } from "./telemetry/tracer.ts";
 import { clientSpan } from "./telemetry/tracing.ts";
 import type { Waits } from "./waits.ts";
@@ -186,7 +189,8 @@ function backendHandler(
   const { maxRequests } = backend.limits;
   return compose(
     [
-      toBackend(to),
+      // Before anything is counted or sent: what does not speak the backend's protocol is refused here too.
+      toBackend(to, backend),
       // Before anything is counted or sent: what asked for TLS does not leave without.
       state.tls === null ? plaintextOnly(backend.name) : null,
       // Above the attempts, so that a request counts once, however often it is tried.
@@ -216,21 +220,27 @@ function backendHandler(
 
 function givenLayer(name: string, policy: NamedPolicy, retry: RetryConfig | "off" | null, { deadlines }: HostDependencies): Layer {
   const methods = retry === null || retry === "off" ? IDEMPOTENT_METHODS : retry.methods;
+  const repeatsCalls = retry !== "off" && mayRepeatCalls(retry);
   return givenPolicy({
     name,
     policy,
     deadlines,
     mayRepeat({ method, context }) {
       const wasSent = context.attempts.some((attempt) => attempt.wasSent);
-      return !wasSent || context.options.idempotent === true || methods.includes(method);
+      if (!wasSent || context.options.idempotent === true) return true;
+      return context.rpc === null ? methods.includes(method) : repeatsCalls;
     },
     shown: (_request, response) => response,
     answer: (_request, value) => (isResponse(value) ? value : null),
   });
 }
 
-function isDefaultFailure({ statuses, slowerThanMs }: FailureConfig): boolean {
-  return slowerThanMs === null && statuses.length === 1 && statuses[0] === DEFAULT_FAILURE.statuses[0];
+function isDefaultFailure({ statuses, grpc, slowerThanMs }: FailureConfig): boolean {
+  return slowerThanMs === null && same(statuses, DEFAULT_FAILURE.statuses) && same(grpc, DEFAULT_FAILURE.grpc);
+}
+
+function same(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((value, index) => value === other[index]);
 }
 
 /** Gives each try its classifier. */
@@ -258,7 +268,7 @@ function fallbackAnswer({ retry }: Route, { action }: FallbackPolicy, dependenci
   return {
     // What is left of the deadline holds for it.
     handler: compose([deadline(null, dependencies)], backendHandler(null, to, dependencies)),
-    repeats: retry === null || retry === "off" ? [] : retry.methods,
+    repeats: retry === null || retry === "off" ? { methods: [], calls: false } : { methods: retry.methods, calls: mayRepeatCalls(retry) },
   };
 }
 
@@ -293,11 +303,12 @@ function responseHeaders(edit: HeaderEdit | null): Layer | null {
   return (next) => (request) => next(request).then((response) => ({ ...response, headers: editHeaders(response.headers, edit) }));
 }
 
-/** Notes the backend, and applies the header operations of this share of the split. */
-function toBackend(to: WeightedBackend): Layer {
+/** Notes the backend, refuses what does not speak its protocol, and applies the header operations of this share of the split. */
+function toBackend(to: WeightedBackend, { protocol }: Backend): Layer {
   const edit = to.headers?.request ?? null;
   const named: Layer = (next) => (request) => {
     request.context.backend = to.backend;
+    if (refusesProtocol(request.context.rpc !== null, protocol)) return Promise.reject(wrongProtocol(request, to.backend, protocol));
     return next(edit === null ? request : derive(request, { headers: editHeaders(request.headers, edit) }));
   };
   const response = responseHeaders(to.headers?.response ?? null);
@@ -306,7 +317,7 @@ function toBackend(to: WeightedBackend): Layer {
 
 function redirect(route: Route, action: Extract<RouteAction, { kind: "redirect" }>): Handler {
   const location = locationOf(action, route.match.path);
-  return localAnswer(route, (request) => localResponse(action.status, "", { location: location(request) }));
+  return localAnswer(route, (request) => answerTo(request, action.status, "", { location: location(request) }));
 }
 
 function respond(route: Route, action: Extract<RouteAction, { kind: "respond" }>): Handler {
@@ -317,7 +328,7 @@ function respondWith(
   { status, body, headers }: Pick<Extract<RouteAction, { kind: "respond" }>, "status" | "body" | "headers">,
   request: MeshRequest,
 ): MeshResponse {
-  return localResponse(status, request.method === "HEAD" ? null : body, headers);
+  return answerTo(request, status, request.method === "HEAD" ? null : body, headers);
 }
 
 /** An answer that no endpoint gives. */

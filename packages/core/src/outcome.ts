@@ -1,6 +1,8 @@
 import type { Attempt, AttemptOutcome } from "./context.ts";
 import { MeshError } from "./errors.ts";
 import type { StatusPattern } from "./model/backend.ts";
+import { DEFAULT_FAILURE } from "./model/defaults.ts";
+import { grpcStatusName } from "./model/grpc-status.ts";
 import { shortageWords } from "./shortage.ts";
 import type { TransportFailureKind } from "./transport.ts";
 import { TransportFailure } from "./transport.ts";
@@ -11,6 +13,7 @@ export type Verdict = "success" | "failure" | "neutral";
 /**
  * The one classifier of breaker, outlier detection and the failures that `inspect()` counts for an endpoint: connect failure, reset,
  * protocol error and timeouts are failures, and of the answers those that the backend's `failure` names, 5xx unless it says otherwise.
+ * Of a gRPC call it is what the call ended with that counts, and until that is known, that it was answered.
  */
 export function verdictOf(attempt: Attempt): Verdict {
   switch (attempt.outcome) {
@@ -40,11 +43,18 @@ export function verdictOf(attempt: Attempt): Verdict {
   }
 }
 
-function isFailedAnswer({ status, elapsedMs, blockedMs, failure }: Attempt): boolean {
+function isFailedAnswer(attempt: Attempt): boolean {
+  const { status, grpcStatus, elapsedMs, blockedMs, failure } = attempt;
+  if (grpcStatus !== null) return isFailedCall(attempt, grpcStatus);
   if (failure === null) return status >= 500;
   if (failure.slowerThanMs !== null && elapsedMs - blockedMs > failure.slowerThanMs) return true;
   for (const pattern of failure.statuses) if (matchesStatus(pattern, status)) return true;
   return false;
+}
+
+function isFailedCall({ elapsedMs, blockedMs, failure }: Attempt, grpcStatus: number): boolean {
+  const { grpc, slowerThanMs } = failure ?? DEFAULT_FAILURE;
+  return grpc.includes(grpcStatusName(grpcStatus)) || (slowerThanMs !== null && elapsedMs - blockedMs > slowerThanMs);
 }
 
 export function matchesStatus(pattern: StatusPattern, status: number): boolean {

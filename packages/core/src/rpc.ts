@@ -17,28 +17,7 @@ export interface RpcCall {
   readonly client: object | null;
 }
 
-/** The names that configurations use, by number (https://grpc.io/docs/guides/status-codes). */
-export const GRPC_STATUS_NAMES = [
-  "ok",
-  "cancelled",
-  "unknown",
-  "invalid-argument",
-  "deadline-exceeded",
-  "not-found",
-  "already-exists",
-  "permission-denied",
-  "resource-exhausted",
-  "failed-precondition",
-  "aborted",
-  "out-of-range",
-  "unimplemented",
-  "internal",
-  "unavailable",
-  "data-loss",
-  "unauthenticated",
-] as const;
-
-export type GrpcStatusName = (typeof GRPC_STATUS_NAMES)[number];
+export { GRPC_STATUS_NAMES, type GrpcOutcome, type GrpcStatusName, grpcOutcome, grpcStatusName } from "./model/grpc-status.ts";
 
 /** Codes by the names of the specification, for code. */
 export const GrpcStatus = {

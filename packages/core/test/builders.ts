@@ -2,6 +2,7 @@ import { Cancel } from "../src/cancel.ts";
 import { Attempt, type CallOptions, RequestContext, type Scope } from "../src/context.ts";
 import type { MeshRequest } from "../src/message.ts";
 import type { Backend } from "../src/model/backend.ts";
+import { DEFAULT_FAILURE } from "../src/model/defaults.ts";
 import type { Endpoint, EndpointSet } from "../src/model/endpoint-set.ts";
 import type { InboundPolicy } from "../src/model/inbound-policy.ts";
 import type { PathMatch, RouteMatch, StringMatch } from "../src/model/match.ts";
@@ -9,6 +10,7 @@ import type { Resource } from "../src/model/resource.ts";
 import type { HeaderEdit, RetryConfig, Rewrite, Route, TimeoutPolicy, WeightedBackend } from "../src/model/route.ts";
 import type { MeshSnapshot } from "../src/model/snapshot.ts";
 import type { VirtualHost } from "../src/model/virtual-host.ts";
+import type { RpcCall, RpcKind } from "../src/rpc.ts";
 
 // Valid parts with everything filled in, so that a test names only what it is about.
 
@@ -97,7 +99,7 @@ export function backendOf(parts: Partial<Backend> = {}): Backend {
     breaker: null,
     outlier: null,
     retryBudget: { percent: 20, minPerSecond: 1 },
-    failure: { statuses: ["5xx"], slowerThanMs: null },
+    failure: DEFAULT_FAILURE,
     emptyWaitMs: 0,
     namedPolicy: null,
     origin: ORIGIN,
@@ -157,12 +159,17 @@ export interface RequestParts extends Partial<Omit<MeshRequest, "context">> {
   readonly options?: CallOptions;
   readonly scope?: Scope | null;
   readonly startedAt?: number;
+  readonly rpc?: RpcCall;
+  readonly deadlineAt?: number;
 }
 
 /** `GET http://reviews/`, above the attempts. */
 export function requestOf(parts: RequestParts = {}): MeshRequest {
-  const { options = {}, scope = null, startedAt = 0, ...rest } = parts;
+  const { options = {}, scope = null, startedAt = 0, rpc = null, deadlineAt = Number.POSITIVE_INFINITY, ...rest } = parts;
   const cancel = parts.cancel ?? new Cancel();
+  const context = new RequestContext(startedAt, options, cancel, scope);
+  context.rpc = rpc;
+  context.deadlineAt = deadlineAt;
   return {
     method: "GET",
     scheme: "http",
@@ -173,8 +180,13 @@ export function requestOf(parts: RequestParts = {}): MeshRequest {
     cancel,
     attempt: null,
     ...rest,
-    context: new RequestContext(startedAt, options, cancel, scope),
+    context,
   };
+}
+
+/** A gRPC call of `shop.Reviews/List`. */
+export function callOf(kind: RpcKind = "unary", parts: RequestParts = {}): RequestParts {
+  return { method: "POST", path: "/shop.Reviews/List", rpc: { kind, waitForReady: false, client: null }, ...parts };
 }
 
 /** The same in its first attempt, as what stands beneath the attempts receives it. */

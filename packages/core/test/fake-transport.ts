@@ -1,6 +1,7 @@
 import type { HeaderMap, MeshRequest, MeshResponse } from "../src/message.ts";
 import { localResponse } from "../src/message.ts";
 import type { PushBody } from "../src/push-body.ts";
+import { trailersOnly } from "../src/rpc-answer.ts";
 import { type Channel, type ChannelSettings, type Transport, TransportFailure, type TransportFailureKind } from "../src/transport.ts";
 
 /** What an endpoint does with a try. What is not sent is never answered. */
@@ -35,6 +36,14 @@ export function fails(kind: TransportFailureKind, facts: { wasSent?: boolean; re
 /** The head, and a body in the test's hands. */
 export function streams(body: PushBody, code = 200): Answer {
   return () => ({ status: code, headers: Object.create(null) as HeaderMap, body });
+}
+
+/** A gRPC call that ends at once, without a head of its own. */
+export function ends(grpcStatus: number, trailers: HeaderMap = {}): Answer {
+  return ({ attempt }) => {
+    if (attempt) attempt.wasSent = true;
+    return trailersOnly(grpcStatus, "", trailers);
+  };
 }
 
 export const hangs: Answer = ({ attempt }) => {

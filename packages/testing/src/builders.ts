@@ -99,7 +99,7 @@ export function backendOf(parts: Partial<Backend> = {}): Backend {
     breaker: null,
     outlier: null,
     retryBudget: { percent: 20, minPerSecond: 1 },
-    failure: { statuses: ["5xx"], slowerThanMs: null },
+    failure: { statuses: ["5xx"], grpc: ["unknown", "deadline-exceeded", "internal", "unavailable", "data-loss"], slowerThanMs: null },
     emptyWaitMs: 0,
     namedPolicy: null,
     origin: ORIGIN,

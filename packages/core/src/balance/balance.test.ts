@@ -373,7 +373,7 @@ test("the time that the event loop was blocked is not the endpoint's", async () 
   const stack = stackWith({
     balancer: { policy: "peak-ewma" },
     outlier: { ...OUTLIER, consecutiveFailures: 1 },
-    failure: { statuses: [], slowerThanMs: 500 },
+    failure: { statuses: [], grpc: [], slowerThanMs: 500 },
   });
   stack.transport.script("a:1", async (request) => {
     await new Promise<void>((resolve) => stack.clock.setTimer(40, resolve));

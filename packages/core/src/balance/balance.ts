@@ -5,11 +5,14 @@ import type { EndpointState, Exchange } from "../endpoint/endpoint.ts";
 import type { EndpointStates } from "../endpoint/endpoint-set.ts";
 import { MeshError } from "../errors.ts";
 import type { Handler } from "../layer.ts";
-import { type HeaderMap, headerValue, type MeshRequest, type MeshResponse, nameAt, requestName } from "../message.ts";
+import { type HeaderMap, type MeshRequest, type MeshResponse, nameAt, requestName } from "../message.ts";
 import { atEndpoint, outcomeOfError, verdictOf } from "../outcome.ts";
 import { withReport } from "../report.ts";
+import { GrpcStatus } from "../rpc.ts";
+import { endedWith } from "../rpc-answer.ts";
+import { grpcPushbackMs } from "../rpc-headers.ts";
 import { shortageOf } from "../shortage.ts";
-import type { Channel } from "../transport.ts";
+import { type Channel, TransportFailure } from "../transport.ts";
 import type { Balancer } from "./balancer.ts";
 import type { EndpointSelection } from "./endpoint-filter.ts";
 
@@ -143,10 +146,29 @@ function settleHead(
   attempt.status = response.status;
   attempt.elapsedMs = now - exchange.startedAt;
   attempt.noteBlocked(eventLoop.blockedMs(now));
-  if (response.status >= 500 || response.status === 429) target.balancer.failed?.(state, target.retryAfterMs(response.headers), now);
+  if (request.context.rpc !== null) attempt.grpcStatus = endedWith(response);
+  if (attempt.grpcStatus !== null ? isSparing(attempt) : response.status >= 500 || response.status === 429)
+    target.balancer.failed?.(state, askedForMs(target, attempt, response), now);
   else target.balancer.succeeded?.(state, Math.max(0, attempt.elapsedMs - attempt.blockedMs), now);
-  if (headerValue(response.headers, DRAINING_HEADER) !== undefined) target.endpoints.drain(state, now);
+  if (isDraining(response)) target.endpoints.drain(state, now);
   else if (state.drains > 0) target.endpoints.answered(state, exchange.startedAt, now);
+}
+
+/** Its endpoint fails, or has enough: the answers of calls that 5xx and 429 are of requests. */
+function isSparing(attempt: Attempt): boolean {
+  return attempt.grpcStatus === GrpcStatus.RESOURCE_EXHAUSTED || verdictOf(attempt) === "failure";
+}
+
+/** How long the answer asks to be left alone. */
+function askedForMs(target: BalanceTarget, { grpcStatus }: Attempt, { headers, body }: MeshResponse): number {
+  if (grpcStatus === null) return target.retryAfterMs(headers);
+  const pushbackMs = grpcPushbackMs(body.trailers) ?? 0;
+  return pushbackMs === Number.POSITIVE_INFINITY ? 0 : pushbackMs;
+}
+
+/** Where nothing comes between head and end, as of a call that fails at once, what is told is told in trailers. */
+function isDraining({ headers, body }: MeshResponse): boolean {
+  return headers[DRAINING_HEADER] !== undefined || body.trailers?.[DRAINING_HEADER] !== undefined;
 }
 
 function watchBody(
@@ -159,6 +181,7 @@ function watchBody(
   { clock, deadlines }: BalanceDependencies,
 ): void {
   const { body } = response;
+  const { rpc } = request.context;
   const attempt = request.attempt as Attempt;
   if (body.hasEnded && body.error === null) {
     state.release(exchange);
@@ -172,14 +195,18 @@ function watchBody(
     target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: headAt });
     return;
   }
-  body.guard(deadlines);
-  // A probe is over with a good head: a long body must not keep the endpoint out.
-  if (state.status === "half-open" && verdictOf(attempt) === "success") {
+  // Of a call, backpressure holds for as long as its reader likes.
+  body.guard(deadlines, rpc === null);
+  // A probe is over with a good head: a long body must not keep the endpoint out. How a call of one answer went is soon known.
+  if (state.status === "half-open" && (rpc === null || rpc.kind !== "unary") && verdictOf(attempt) === "success") {
     target.endpoints.record(state, { isFailure: false, startedAt: exchange.startedAt, now: headAt });
   }
   body.whenEnd((error) => {
     state.release(exchange);
+    if (rpc !== null && error === null) attempt.grpcStatus = endedWith(response);
     if (error !== null && verdictOf(attempt) === "failure") target.balancer.failed?.(state, 0, clock.now());
+    else if (attempt.grpcStatus !== null && isSparing(attempt))
+      target.balancer.failed?.(state, askedForMs(target, attempt, response), clock.now());
     if (verdictOf(attempt) !== "neutral") {
       target.endpoints.record(state, { isFailure: verdictOf(attempt) === "failure", startedAt: exchange.startedAt, now: clock.now() });
     }
@@ -201,8 +228,14 @@ function bodyFailure(error: unknown, request: MeshRequest, address: string, isRe
   // The answer of a try that was repeated is nobody's: what cuts what is left of it, such as the deadline, ends the request elsewhere.
   if (attempt !== context.attempts.at(-1)) return failure;
   attempt.outcome = outcomeOfBody(error, cancel.isCancelled, isReaderBehind);
+  noteGrpcStatus(attempt, error);
   if (attempt.outcome !== "response") attempt.why = "the answer had been handed out";
   return withReport(failure, context);
+}
+
+/** What gRPC calls what broke the call. */
+function noteGrpcStatus(attempt: Attempt, error: unknown): void {
+  if (error instanceof TransportFailure) attempt.grpcStatus = error.grpcStatus;
 }
 
 function settleFailure(
@@ -217,6 +250,7 @@ function settleFailure(
   const attempt = request.attempt as Attempt;
   attempt.elapsedMs = now - exchange.startedAt;
   attempt.outcome = outcomeOfError(error, request.cancel.isCancelled);
+  noteGrpcStatus(attempt, error);
   attempt.noteBlocked(eventLoop.blockedMs(now));
   state.sawConnection(attempt.connection);
   if (attempt.outcome === "connect-failure") attempt.shortage = shortageOf(error);

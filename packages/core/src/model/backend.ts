@@ -1,3 +1,4 @@
+import type { GrpcStatusName } from "./grpc-status.ts";
 import type { Origin } from "./route.ts";
 
 /** How the endpoints of a backend are spoken to. */
@@ -61,6 +62,8 @@ export interface RetryBudgetConfig {
 /** Which answers count as failures, for breaker, outlier detection and metrics alike. Broken connections and timeouts always do. */
 export interface FailureConfig {
   readonly statuses: readonly StatusPattern[];
+  /** Of gRPC calls, in place of `statuses`: what they end with. */
+  readonly grpc: readonly GrpcStatusName[];
   /** Also every answer whose head took longer; null: however slow. */
   readonly slowerThanMs: number | null;
 }

@@ -48,7 +48,11 @@ export const DEFAULT_RETRY: RetryConfig = {
 };
 
 /** What counts as a failure where nothing is said. */
-export const DEFAULT_FAILURE: FailureConfig = { statuses: ["5xx"], slowerThanMs: null };
+export const DEFAULT_FAILURE: FailureConfig = {
+  statuses: ["5xx"],
+  grpc: ["unknown", "deadline-exceeded", "internal", "unavailable", "data-loss"],
+  slowerThanMs: null,
+};
 
 /** A copy of a request without a total timeout of its own is given up after this. */
 export const DEFAULT_MIRROR_TIMEOUT_MS = 10_000;

@@ -1,3 +1,4 @@
+import type { GrpcOutcome, GrpcStatusName } from "./grpc-status.ts";
 import type { Fraction, RouteMatch } from "./match.ts";
 
 /** Where something in the model was written, for people: `mesh.yaml:12:5`, or a resource's name. */
@@ -91,7 +92,8 @@ export interface TimeoutPolicy {
 /** Faults made on purpose: first the delay, then the abort, as Envoy's fault filter. */
 export interface FaultPolicy {
   readonly delay: { readonly fraction: Fraction; readonly durationMs: number } | null;
-  readonly abort: { readonly fraction: Fraction; readonly status: number } | null;
+  /** `grpc`: what a gRPC call ends with; null: what `status` means to it. `status` null: only gRPC calls are aborted. */
+  readonly abort: { readonly fraction: Fraction; readonly status: number | null; readonly grpc: GrpcStatusName | null } | null;
   /** A request may ask for faults by `x-envoy-fault-delay-request` and `x-envoy-fault-abort-request`. */
   readonly byHeader: boolean;
 }
@@ -112,6 +114,7 @@ export type FallbackCondition =
   | "reset"
   | "attempt-timeout"
   | "5xx"
+  | GrpcCondition
   | number;
 
 /** What is answered instead of certain failures. */
@@ -125,9 +128,21 @@ export type FallbackAction =
   /** Name of a backend of the same snapshot. */
   | { readonly kind: "forward"; readonly backend: string };
 
+/** `grpc:unavailable`: what a gRPC call ends with. */
+export type GrpcCondition = Exclude<GrpcOutcome, "grpc:ok">;
+
 export type RetryCondition =
   /** The function of a resource failed. */
-  "error" | "connect-failure" | "refused-stream" | "reset" | "attempt-timeout" | "retriable-4xx" | "gateway-error" | "5xx" | number;
+  | "error"
+  | GrpcCondition
+  | "connect-failure"
+  | "refused-stream"
+  | "reset"
+  | "attempt-timeout"
+  | "retriable-4xx"
+  | "gateway-error"
+  | "5xx"
+  | number;
 
 export interface RetryConfig {
   /** Tries after the first, 0 to 10. */

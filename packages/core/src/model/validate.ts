@@ -54,7 +54,6 @@ function validateRoute(route: Route, snapshot: MeshSnapshot, error: Report): voi
 }
 
 function validateBackend(backend: Backend, snapshot: MeshSnapshot, error: Report): void {
-  if (backend.protocol === "grpc") error(backend.origin, `protocol grpc of ${backend.name} is not built in this version`);
   if (!snapshot.endpointSets.has(backend.endpointSet)) {
     error(backend.origin, `backend ${backend.name} names endpoint set ${backend.endpointSet}, which does not exist`);
   }

@@ -10,7 +10,7 @@ import {
   ATTEMPT_COUNT_HEADER,
   copyHeaders,
   derive,
-  headerValue,
+  type HeaderMap,
   type MeshRequest,
   type MeshResponse,
   type RequestBody,
@@ -18,6 +18,8 @@ import {
 import type { RetryConfig } from "../model/route.ts";
 import { outcomeOfError } from "../outcome.ts";
 import type { Random } from "../random.ts";
+import { isFailedAtOnce } from "../rpc-answer.ts";
+import { formatGrpcTimeout, GRPC_TIMEOUT_HEADER, grpcPushbackMs, PREVIOUS_ATTEMPTS_HEADER } from "../rpc-headers.ts";
 import type { Waits } from "../waits.ts";
 import { backoffMs } from "./backoff.ts";
 import { type Replay, replayOf } from "./replay.ts";
@@ -39,7 +41,7 @@ interface Try extends MeshRequest {
 
 /**
  * The one driver of tries. After each try it asks the retry policy; budget, backoff, replay and the record of attempts are its own.
- * The commit point is the response head: what is returned from here is never tried again.
+ * The commit point is the response head, or of a gRPC call that ends with it, its status: what is returned from here is never tried again.
  * `off`: one try, and not even transparent retries. `given`: one try as well; what repeats it stands above, and is not ours.
  * `atOnce`: nothing above can wait, so that the time at which the request began is now.
  */
@@ -61,7 +63,7 @@ export function attempts(
     const again = (response: MeshResponse | null, failure: unknown) =>
       new Tries(request, config, budget, replay, dependencies).after(first, response, failure, next);
     return next(first).then(
-      (response) => (isPlainSuccess(response) ? committed(response, replay) : again(response, null)),
+      (response) => (isPlainSuccess(response, request) ? committed(response, replay) : again(response, null)),
       (failure: unknown) => again(null, failure),
     );
   };
@@ -70,7 +72,7 @@ export function attempts(
 function onlyTry(next: Handler, only: Try, isGiven: boolean): Promise<MeshResponse> {
   return next(only).then(
     (response) => {
-      if (!isPlainSuccess(response)) only.attempt.why = whyOnce(only, isGiven);
+      if (!isPlainSuccess(response, only)) only.attempt.why = whyOnce(only, isGiven);
       return response;
     },
     (error: unknown) => {
@@ -104,7 +106,7 @@ function whyStopped(reason: unknown): string {
 }
 
 /** A new entry in the request's record, and the headers that tell the receiver which try this is and how long it has. */
-function beginTry(request: MeshRequest, body: RequestBody, now: number, { eventLoop }: Deadlines): Try {
+function beginTry(request: MeshRequest, body: RequestBody, now: number, { eventLoop }: Deadlines, retries = 0): Try {
   const { context } = request;
   const attempt = new Attempt(context.attempts.length + 1, now, eventLoop.blockedMs(now));
   attempt.backend = context.backend;
@@ -113,10 +115,17 @@ function beginTry(request: MeshRequest, body: RequestBody, now: number, { eventL
   // What a retry causes further down is part of that retry: told on, so that tries do not multiply hop by hop.
   const count = attempt.number + (context.scope?.isRetry ? 1 : 0);
   if (count > 1) headers[ATTEMPT_COUNT_HEADER] = String(count);
-  if (context.deadlineAt !== Number.POSITIVE_INFINITY) {
+  if (context.rpc !== null) tellCall(headers, context.deadlineAt - now, retries);
+  else if (context.deadlineAt !== Number.POSITIVE_INFINITY) {
     headers["x-envoy-expected-rq-timeout-ms"] = String(Math.max(1, Math.floor(context.deadlineAt - now)));
   }
   return derive(request, { attempt, headers, body }) as Try;
+}
+
+/** The same in gRPC's words. */
+function tellCall(headers: HeaderMap, remainingMs: number, retries: number): void {
+  if (remainingMs !== Number.POSITIVE_INFINITY) headers[GRPC_TIMEOUT_HEADER] = formatGrpcTimeout(remainingMs);
+  if (retries > 0) headers[PREVIOUS_ATTEMPTS_HEADER] = String(retries);
 }
 
 /** Where nothing beneath has said how the try ended. */
@@ -125,13 +134,18 @@ function noteFailure({ attempt, cancel }: Try, error: unknown): void {
 }
 
 /** No retry condition can match these, so the policy need not be asked. */
-function isPlainSuccess(response: MeshResponse): boolean {
-  return response.status < 400;
+function isPlainSuccess(response: MeshResponse, { context }: MeshRequest): boolean {
+  return response.status < 400 && (context.rpc === null || !isFailedAtOnce(response));
 }
 
 function committed(response: MeshResponse, replay: Replay): MeshResponse {
   if (replay.needsClosing) response.body.whenEnd(() => replay.close());
   return response;
+}
+
+/** Of a call that ends with its head, trailers are all the headers there are. */
+function saysRetriedBelow({ headers, body }: MeshResponse): boolean {
+  return headers[ATTEMPT_COUNT_HEADER] !== undefined || body.trailers?.[ATTEMPT_COUNT_HEADER] !== undefined;
 }
 
 /** The tries of one request after its first, which did not plainly succeed. */
@@ -161,9 +175,9 @@ class Tries {
     let failure = error;
     for (;;) {
       if (response === null) noteFailure(tried, failure);
-      else if (isPlainSuccess(response)) return this.#commit(response);
+      else if (isPlainSuccess(response, tried)) return this.#commit(response);
       if (!(await this.#again(tried.attempt, response))) break;
-      tried = beginTry(this.#request, this.#body, this.#dependencies.clock.now(), this.#dependencies.deadlines);
+      tried = beginTry(this.#request, this.#body, this.#dependencies.clock.now(), this.#dependencies.deadlines, this.#retries);
       response = null;
       try {
         response = await next(tried);
@@ -236,15 +250,21 @@ class Tries {
     return decideRetry(this.#config, {
       attempt,
       method,
+      isRpc: context.rpc !== null,
       isReplayable: this.#replay.isReplayable,
       isDeclaredIdempotent: context.options.idempotent === true,
       isNested: context.scope?.isRetry === true,
-      wasRetriedBelow: response !== null && headerValue(response.headers, ATTEMPT_COUNT_HEADER) !== undefined,
+      wasRetriedBelow: response !== null && saysRetriedBelow(response),
       retries: this.#retries,
       transparentRetries: this.#transparent?.length ?? 0,
       transparentRetriesHere: this.#transparent?.filter((endpoint) => endpoint === attempt.endpoint).length ?? 0,
-      retryAfterMs: response ? retryAfterMs(response.headers, this.#dependencies.clock.wallTime()) : null,
+      retryAfterMs: response === null ? null : this.#askedToWaitMs(response),
     });
+  }
+
+  #askedToWaitMs({ headers, body }: MeshResponse): number | null {
+    if (this.#request.context.rpc !== null) return grpcPushbackMs(body.trailers);
+    return retryAfterMs(headers, this.#dependencies.clock.wallTime());
   }
 
   #waitMs(atLeastMs: number): number {

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
-import { nameAt } from "../message.ts";
+import { type MeshRequest, nameAt } from "../message.ts";
 import type { BreakerConfig } from "../model/backend.ts";
 import { outcomeOfError, type Verdict, verdictOf } from "../outcome.ts";
 
@@ -142,6 +142,11 @@ function sum(slots: Float64Array): number {
   return total;
 }
 
+/** Of a gRPC call with one answer, how it went is known soon after its head. */
+function isAnswerLong({ context: { rpc } }: MeshRequest): boolean {
+  return rpc === null || rpc.kind !== "unary";
+}
+
 /** Asks the breaker before each try and tells it how the try ended. A refusal is final: it is not retried. */
 export function breakerLayer(backend: string, breaker: CircuitBreaker, clock: Clock): Layer {
   return (next) => (request) => {
@@ -164,7 +169,8 @@ export function breakerLayer(backend: string, breaker: CircuitBreaker, clock: Cl
     return next(request).then(
       (response) => {
         // A pipe may stay open for days. And a probe is over with a good head: a long body must not hold back everybody else.
-        if (response.socket || (permit.isProbe && attempt !== null && verdictOf(attempt) === "success")) settle(null);
+        if (response.socket || (permit.isProbe && isAnswerLong(request) && attempt !== null && verdictOf(attempt) === "success"))
+          settle(null);
         else response.body.whenEnd(settle);
         return response;
       },

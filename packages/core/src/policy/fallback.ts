@@ -4,13 +4,23 @@ import { type MeshErrorCode, meshError } from "../errors.ts";
 import type { Handler, Layer } from "../layer.ts";
 import { derive, type MeshRequest, type MeshResponse, type RequestBody } from "../message.ts";
 import { IDEMPOTENT_METHODS } from "../model/defaults.ts";
-import type { FallbackCondition } from "../model/route.ts";
+import { grpcOutcome, isGrpcOutcome } from "../model/grpc-status.ts";
+import type { FallbackCondition, GrpcCondition } from "../model/route.ts";
+import { GrpcStatus } from "../rpc.ts";
+import { endedWith, isFailedAtOnce } from "../rpc-answer.ts";
+
+/** What may be repeated beside idempotent methods, although it may have been acted on. */
+export interface Repeats {
+  readonly methods: readonly string[];
+  /** gRPC calls. */
+  readonly calls: boolean;
+}
 
 /** Where the other answer comes from. */
 export interface FallbackAnswer {
   readonly handler: Handler;
-  /** The request is sent again, to another backend, and so must be repeatable. null: it is not sent; otherwise what may be repeated beside idempotent methods. */
-  readonly repeats: readonly string[] | null;
+  /** The request is sent again, to another backend, and so must be repeatable. null: it is not sent. */
+  readonly repeats: Repeats | null;
 }
 
 /**
@@ -25,12 +35,12 @@ export function fallback(on: readonly FallbackCondition[], answer: FallbackAnswe
     let failure: unknown = null;
     try {
       response = await next(tried);
-      if (!on.some((condition) => meetsStatus(condition, (response as MeshResponse).status))) return response;
+      if (!on.some((condition) => meetsAnswer(condition, tried, response as MeshResponse))) return response;
     } catch (error) {
       failure = error;
-      if (!on.some((condition) => meetsError(condition, error))) throw error;
+      if (!on.some((condition) => meetsError(condition, tried, error))) throw error;
     }
-    const other = mayAnswer(answer, tried, wasRead()) ? await otherwise(answer, tried, response?.status ?? failure) : null;
+    const other = mayAnswer(answer, tried, wasRead()) ? await otherwise(answer, tried, outcomeOf(tried, response, failure)) : null;
     if (other) {
       if (response) discard(response, deadlines);
       return other;
@@ -40,10 +50,17 @@ export function fallback(on: readonly FallbackCondition[], answer: FallbackAnswe
   };
 }
 
+/** What the other answer stands in for. */
+function outcomeOf({ context }: MeshRequest, response: MeshResponse | null, failure: unknown): number | string {
+  if (response === null) return meshError(failure)?.code ?? "failed";
+  const grpcStatus = context.rpc === null ? null : endedWith(response);
+  return grpcStatus === null ? response.status : grpcOutcome(grpcStatus);
+}
+
 /** null if this failed too. */
-async function otherwise({ handler }: FallbackAnswer, request: MeshRequest, original: unknown): Promise<MeshResponse | null> {
+async function otherwise({ handler }: FallbackAnswer, request: MeshRequest, outcome: number | string): Promise<MeshResponse | null> {
   const { context } = request;
-  context.outcome = typeof original === "number" ? original : (meshError(original)?.code ?? "failed");
+  context.outcome = outcome;
   try {
     return await handler(request);
   } catch {
@@ -58,7 +75,8 @@ function mayAnswer({ repeats }: FallbackAnswer, { method, context }: MeshRequest
   if (repeats === null) return true;
   if (wasRead) return false;
   const wasSent = context.attempts.some((attempt) => attempt.wasSent);
-  return !wasSent || context.options.idempotent === true || IDEMPOTENT_METHODS.includes(method) || repeats.includes(method);
+  if (!wasSent || context.options.idempotent === true) return true;
+  return context.rpc === null ? IDEMPOTENT_METHODS.includes(method) || repeats.methods.includes(method) : repeats.calls;
 }
 
 /** Notices whether a stream was begun: what was read of it is gone. */
@@ -74,13 +92,16 @@ function watched(body: RequestBody): { readonly body: RequestBody; wasRead(): bo
   return { body: watching, wasRead: () => isRead };
 }
 
-function meetsStatus(condition: FallbackCondition, status: number): boolean {
+function meetsAnswer(condition: FallbackCondition, { context }: MeshRequest, response: MeshResponse): boolean {
+  const { status } = response;
+  if (isGrpcOutcome(condition))
+    return context.rpc !== null && isFailedAtOnce(response) && condition === grpcOutcome(endedWith(response) ?? GrpcStatus.OK);
   return typeof condition === "number" ? condition === status : condition === "5xx" && status >= 500;
 }
 
 const NO_ANSWER: readonly MeshErrorCode[] = ["connect_failed", "connection_reset", "attempt_timeout"];
 
-const CODES: Readonly<Record<Extract<FallbackCondition, string>, readonly MeshErrorCode[]>> = {
+const CODES: Readonly<Record<Exclude<FallbackCondition, number | GrpcCondition>, readonly MeshErrorCode[]>> = {
   "breaker-open": ["breaker_open"],
   "no-endpoint": ["no_endpoint"],
   deadline: ["deadline_exceeded"],
@@ -91,7 +112,9 @@ const CODES: Readonly<Record<Extract<FallbackCondition, string>, readonly MeshEr
   "5xx": NO_ANSWER,
 };
 
-function meetsError(condition: FallbackCondition, error: unknown): boolean {
-  const code = typeof condition === "string" ? meshError(error)?.code : undefined;
-  return code !== undefined && CODES[condition as Extract<FallbackCondition, string>].includes(code);
+function meetsError(condition: FallbackCondition, { context }: MeshRequest, error: unknown): boolean {
+  const failure = meshError(error);
+  if (failure === undefined || typeof condition === "number") return false;
+  if (!isGrpcOutcome(condition)) return CODES[condition].includes(failure.code);
+  return context.rpc !== null && condition === grpcOutcome(failure.grpcStatus);
 }

@@ -111,7 +111,8 @@ class StreamReplay implements Replay {
       return;
     }
     this.#kept.push(result.value);
-    this.#keptBytes += typeof result.value === "string" ? Buffer.byteLength(result.value) : result.value.length;
+    // A gRPC message without bytes takes room too.
+    this.#keptBytes += (typeof result.value === "string" ? Buffer.byteLength(result.value) : result.value.length) || 1;
     if (this.#keptBytes > REPLAY_BYTES) this.isReplayable = false;
   }
 }

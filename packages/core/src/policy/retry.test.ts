@@ -25,6 +25,7 @@ const OUTCOMES: readonly AttemptOutcome[] = [
 interface Parts extends Partial<Omit<TryFacts, "attempt">> {
   readonly outcome?: AttemptOutcome;
   readonly status?: number;
+  readonly grpcStatus?: number | null;
   readonly wasSent?: boolean;
   readonly shortage?: Attempt["shortage"];
   readonly reusedConnection?: boolean;
@@ -34,16 +35,18 @@ interface Parts extends Partial<Omit<TryFacts, "attempt">> {
 function factsOf({
   outcome = "response",
   status = 0,
+  grpcStatus = null,
   wasSent = true,
   shortage = null,
   reusedConnection = false,
   ...rest
 }: Parts): TryFacts {
   const attempt = new Attempt(1, 0);
-  Object.assign(attempt, { outcome, status, wasSent, shortage, reusedConnection });
+  Object.assign(attempt, { outcome, status, grpcStatus, wasSent, shortage, reusedConnection });
   return {
     attempt,
     method: "GET",
+    isRpc: false,
     isReplayable: true,
     isDeclaredIdempotent: false,
     isNested: false,
@@ -80,6 +83,41 @@ test.each<[RetryCondition, AttemptOutcome[], number[]]>([
     const { kind } = decideRetry(config, factsOf({ status, ...SPENT }));
     expect(kind, String(status)).toBe(statuses.includes(status) ? "retry" : "stop");
   }
+});
+
+test.each<[RetryCondition, number, AttemptOutcome[]]>([
+  ["grpc:unavailable", 14, ["connect-failure", "refused-stream", "reset"]],
+  ["grpc:deadline-exceeded", 4, ["attempt-timeout"]],
+  ["grpc:internal", 13, []],
+  ["grpc:unknown", 2, []],
+])("%s is met by a gRPC call that ends with %s or %s, and by nothing else", (condition, wanted, outcomes) => {
+  const config = retryOf({ on: [condition] });
+  const kind = (parts: Parts) => decideRetry(config, factsOf({ method: "POST", isRpc: true, ...SPENT, ...parts })).kind;
+  for (const outcome of OUTCOMES) {
+    if (outcome !== "response") expect(kind({ outcome }), outcome).toBe(outcomes.includes(outcome) ? "retry" : "stop");
+  }
+  for (let grpcStatus = 1; grpcStatus < 17; grpcStatus++)
+    expect(kind({ status: 200, grpcStatus }), String(grpcStatus)).toBe(grpcStatus === wanted ? "retry" : "stop");
+  expect(kind({ outcome: "protocol-error", grpcStatus: wanted })).toBe("retry");
+  expect(decideRetry(config, factsOf({ outcome: "reset", ...SPENT })).kind).toBe("stop");
+});
+
+test("a call may be repeated where a grpc: condition is named or its caller says so, whatever methods say", () => {
+  const decide = (on: readonly RetryCondition[], parts: Parts = {}) =>
+    decideRetry(retryOf({ on, methods: ["POST"] }), factsOf({ outcome: "reset", method: "POST", isRpc: true, ...parts }));
+  expect(decide(["reset"])).toMatchObject({ kind: "stop", why: "retry.on names no grpc: condition, so calls are not repeated" });
+  expect(decide(["reset"], { isDeclaredIdempotent: true }).kind).toBe("retry");
+  expect(decide(["reset", "grpc:internal"]).kind).toBe("retry");
+  expect(decide(["reset", "grpc:internal"], { isRpc: false, method: "PATCH" }).kind).toBe("stop");
+});
+
+test.each([
+  [5_000, { kind: "retry", atLeastMs: 5_000 }],
+  [5_001, { kind: "stop", why: "grpc-retry-pushback-ms of 5001ms is over 5000ms" }],
+  [Number.POSITIVE_INFINITY, { kind: "stop", why: "the server asked not to be tried again" }],
+])("a call whose server asks for %s ms is repeated accordingly", (retryAfterMs, expected) => {
+  const facts = factsOf({ status: 200, grpcStatus: 14, method: "POST", isRpc: true, retryAfterMs });
+  expect(decideRetry(retryOf({ on: ["grpc:unavailable"] }), facts)).toMatchObject(expected);
 });
 
 test("only the idempotent methods are retried, or those that the route names", () => {
@@ -150,6 +188,8 @@ const anyFacts = fc
     wasSent: fc.boolean(),
     reusedConnection: fc.boolean(),
     method: fc.constantFrom("GET", "HEAD", "PUT", "DELETE", "POST", "PATCH", "QUERY"),
+    isRpc: fc.boolean(),
+    grpcStatus: fc.option(fc.nat(17), { nil: null }),
     isReplayable: fc.boolean(),
     isDeclaredIdempotent: fc.boolean(),
     isNested: fc.boolean(),
@@ -157,12 +197,13 @@ const anyFacts = fc
     retries: fc.nat(3),
     transparentRetries: fc.nat(4),
     transparentRetriesHere: fc.nat(2),
-    retryAfterMs: fc.option(fc.nat(10_000), { nil: null }),
+    retryAfterMs: fc.option(fc.oneof(fc.nat(10_000), fc.constant(Number.POSITIVE_INFINITY)), { nil: null }),
   })
   .map(factsOf);
 
 const condition = fc.constantFrom<RetryCondition>(
   ...(["connect-failure", "refused-stream", "reset", "attempt-timeout", "retriable-4xx", "gateway-error", "5xx", 409, 503] as const),
+  ...(["grpc:unavailable", "grpc:internal", "grpc:deadline-exceeded"] as const),
 );
 const anyConfig = fc.option(
   fc.record({
@@ -180,7 +221,9 @@ test("nothing unsafe is ever sent twice, for whatever reason a try failed", () =
       const { kind } = decideRetry(config, facts);
       const { attempt } = facts;
       const mayHaveBeenProcessed = attempt.wasSent && attempt.outcome !== "refused-stream";
-      const isSafe = facts.isDeclaredIdempotent || (config?.methods ?? IDEMPOTENT_METHODS).includes(facts.method);
+      const isConsented = config?.on.some((condition) => String(condition).startsWith("grpc:")) === true;
+      const isNamed = facts.isRpc ? isConsented : (config?.methods ?? IDEMPOTENT_METHODS).includes(facts.method);
+      const isSafe = facts.isDeclaredIdempotent || isNamed;
       if (mayHaveBeenProcessed && !isSafe) expect(kind).toBe("stop");
       if (!facts.isReplayable) expect(kind).toBe("stop");
       if (["cancelled", "deadline", "breaker-open", "overloaded", "no-endpoint", "failed", "pending"].includes(attempt.outcome)) {
@@ -189,6 +232,7 @@ test("nothing unsafe is ever sent twice, for whatever reason a try failed", () =
       if (kind === "retry") {
         expect(facts.isNested).toBe(false);
         expect(facts.retries).toBeLessThan(config?.maxRetries ?? 0);
+        expect(facts.retryAfterMs).not.toBe(Number.POSITIVE_INFINITY);
       }
       if (kind === "transparent") {
         expect(facts.transparentRetries).toBeLessThan(3);

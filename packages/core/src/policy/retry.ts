@@ -1,11 +1,14 @@
 import type { Attempt } from "../context.ts";
 import { IDEMPOTENT_METHODS } from "../model/defaults.ts";
-import type { RetryCondition, RetryConfig } from "../model/route.ts";
+import { grpcOutcome, isGrpcOutcome } from "../model/grpc-status.ts";
+import type { GrpcCondition, RetryCondition, RetryConfig } from "../model/route.ts";
 
 /** What the decision is made from. */
 export interface TryFacts {
   readonly attempt: Attempt;
   readonly method: string;
+  /** It is a gRPC call, whose method says nothing. */
+  readonly isRpc: boolean;
   /** The body can be sent again as it was. */
   readonly isReplayable: boolean;
   /** The caller says that repeating is safe. */
@@ -19,7 +22,7 @@ export interface TryFacts {
   /** Transparent retries so far, of the request and because of this endpoint. */
   readonly transparentRetries: number;
   readonly transparentRetriesHere: number;
-  /** What the answer asked for; null: nothing. */
+  /** What the answer asked for; null: nothing; Infinity: not to be tried again. */
   readonly retryAfterMs: number | null;
 }
 
@@ -39,14 +42,16 @@ export function decideRetry(config: RetryConfig | null, facts: TryFacts): RetryD
   const transparent = transparentReason(config, facts);
   if (transparent) return { kind: "transparent", why: transparent };
   if (config === null || config.maxRetries === 0) return stop("no retry policy");
-  if (!config.on.some((condition) => meets(condition, attempt))) return stop("no retry condition met");
-  if (!isSafe(config, facts)) return stop(facts.method === "" ? "nobody said that it may be repeated" : `${facts.method} is not retried`);
+  if (!config.on.some((condition) => meets(condition, attempt, facts.isRpc))) return stop("no retry condition met");
+  if (!isSafe(config, facts)) return stop(whyUnsafe(facts));
   if (!facts.isReplayable) return stop("the body cannot be sent again");
   if (facts.isNested) return stop("the caller is itself a retry");
   if (facts.wasRetriedBelow) return stop("already retried further down", true);
   if (facts.retries >= config.maxRetries) return stop(`${facts.retries} of ${config.maxRetries} retries used`, true);
   const after = facts.retryAfterMs ?? 0;
-  if (after > config.retryAfterMaxMs) return stop(`Retry-After of ${after}ms is over ${config.retryAfterMaxMs}ms`);
+  if (after === Number.POSITIVE_INFINITY) return stop("the server asked not to be tried again");
+  if (after > config.retryAfterMaxMs)
+    return stop(`${facts.isRpc ? "grpc-retry-pushback-ms" : "Retry-After"} of ${after}ms is over ${config.retryAfterMaxMs}ms`);
   return { kind: "retry", atLeastMs: after, why: "retried" };
 }
 
@@ -71,16 +76,29 @@ function transparentReason(config: RetryConfig | null, facts: TryFacts): string 
   return null;
 }
 
+/** Every gRPC call is a POST: naming what calls end with is how a route says that they may be repeated. */
 function isSafe(config: RetryConfig | null, facts: TryFacts): boolean {
-  return facts.isDeclaredIdempotent || (config?.methods ?? IDEMPOTENT_METHODS).includes(facts.method);
+  if (facts.isDeclaredIdempotent) return true;
+  return facts.isRpc ? mayRepeatCalls(config) : (config?.methods ?? IDEMPOTENT_METHODS).includes(facts.method);
+}
+
+/** Whether repeating gRPC calls that may have been acted on has been agreed to. */
+export function mayRepeatCalls(config: RetryConfig | null): boolean {
+  return config?.on.some(isGrpcOutcome) === true;
+}
+
+function whyUnsafe({ method, isRpc }: TryFacts): string {
+  if (isRpc) return "retry.on names no grpc: condition, so calls are not repeated";
+  return method === "" ? "nobody said that it may be repeated" : `${method} is not retried`;
 }
 
 /**
  * Envoy's conditions. `reset` is no answer at all, whether the connection broke or the try timed out; `5xx` and `gateway-error`
  * include what a proxy would have answered 503 or 504 for.
  */
-function meets(condition: RetryCondition, attempt: Attempt): boolean {
+function meets(condition: RetryCondition, attempt: Attempt, isRpc: boolean): boolean {
   const { outcome, status } = attempt;
+  if (isGrpcOutcome(condition)) return isRpc && meetsGrpc(condition, attempt);
   if (typeof condition === "number") return outcome === "response" && status === condition;
   switch (condition) {
     case "connect-failure":
@@ -100,6 +118,14 @@ function meets(condition: RetryCondition, attempt: Attempt): boolean {
     default:
       return condition satisfies never;
   }
+}
+
+/** What the call ended with, and what it would have ended with where there was no answer. */
+function meetsGrpc(condition: GrpcCondition, { outcome, grpcStatus }: Attempt): boolean {
+  const isKnown = outcome === "response" || outcome === "reset" || outcome === "protocol-error";
+  if (isKnown && grpcStatus !== null && condition === grpcOutcome(grpcStatus)) return true;
+  if (condition === "grpc:deadline-exceeded") return outcome === "attempt-timeout";
+  return condition === "grpc:unavailable" && (outcome === "connect-failure" || outcome === "refused-stream" || outcome === "reset");
 }
 
 function isNoAnswer({ outcome }: Attempt): boolean {

@@ -5,7 +5,7 @@ import type { DeadlineEntry, Deadlines } from "../deadlines.ts";
 import { durationMs, formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import { LATE_MS } from "../event-loop.ts";
-import type { Layer } from "../layer.ts";
+import type { Handler, Layer } from "../layer.ts";
 import { derive, headerValue, type MeshRequest, type MeshResponse, requestName } from "../message.ts";
 import type { TimeoutPolicy } from "../model/route.ts";
 
@@ -17,6 +17,7 @@ interface Time {
 /**
  * The total: until the last response byte, over all tries. The smallest of the route's, the call's and the inbound request's holds.
  * It ends with the head of a stream (an event stream, an upgrade), unless the route's own total says that it holds for those too.
+ * Of a gRPC call that streams, the route's alone ends there, and is not told to the server: the caller's is the deadline of the call.
  * A number is a total that spares streams. Always in the stack, because a deadline can be inherited; costs one comparison without one.
  * Everything beneath stops promptly when `request.cancel` is cancelled.
  * `atOnce`: nothing above can wait, so that the time at which the request began is now.
@@ -34,32 +35,40 @@ const same: Layer = (next) => next;
 
 function totalDeadline(totalMs: number | null, holdsForStreams: boolean, time: Time, atOnce: boolean): Layer {
   const { clock, deadlines } = time;
-  return (next) => (request) => {
-    const { context } = request;
-    if (totalMs !== null) context.deadlineAt = Math.min(context.deadlineAt, context.startedAt + totalMs);
-    if (context.deadlineAt === Number.POSITIVE_INFINITY) return next(request);
-    const now = atOnce ? context.startedAt : clock.now();
-    if (context.deadlineAt <= now) return Promise.reject(alreadyPast(request));
-    const expire = (lateMs: number) => cut(request, exceeded(request, totalMs), lateMs, time);
-    let pending = deadlines.add(context.deadlineAt - now, expire, now);
-    const forget = () => deadlines.remove(pending);
-    return next(request).then(
-      (response) => {
-        if (isStream(request, response)) {
+  return (next) => {
+    let streamed: Handler | null = null;
+    const whole: Handler = (request) => {
+      const { context } = request;
+      if (totalMs !== null && !holdsForStreams && context.rpc !== null && context.rpc.kind !== "unary") {
+        streamed ??= totalDeadline(null, false, time, atOnce)(headDeadline(totalMs, time)(next));
+        return streamed(request);
+      }
+      if (totalMs !== null) context.deadlineAt = Math.min(context.deadlineAt, context.startedAt + totalMs);
+      if (context.deadlineAt === Number.POSITIVE_INFINITY) return next(request);
+      const now = atOnce ? context.startedAt : clock.now();
+      if (context.deadlineAt <= now) return Promise.reject(alreadyPast(request));
+      const expire = (lateMs: number) => cut(request, exceeded(request, totalMs), lateMs, time);
+      let pending = deadlines.add(context.deadlineAt - now, expire, now);
+      const forget = () => deadlines.remove(pending);
+      return next(request).then(
+        (response) => {
+          if (isStream(request, response)) {
+            forget();
+            context.deadlineAt = totalMs !== null && holdsForStreams ? context.startedAt + totalMs : Number.POSITIVE_INFINITY;
+            if (context.deadlineAt === Number.POSITIVE_INFINITY) return response;
+            pending = deadlines.add(context.deadlineAt - clock.now(), expire);
+          }
+          if (response.body.hasEnded) forget();
+          else response.body.whenEnd(forget);
+          return response;
+        },
+        (error) => {
           forget();
-          context.deadlineAt = totalMs !== null && holdsForStreams ? context.startedAt + totalMs : Number.POSITIVE_INFINITY;
-          if (context.deadlineAt === Number.POSITIVE_INFINITY) return response;
-          pending = deadlines.add(context.deadlineAt - clock.now(), expire);
-        }
-        if (response.body.hasEnded) forget();
-        else response.body.whenEnd(forget);
-        return response;
-      },
-      (error) => {
-        forget();
-        throw error;
-      },
-    );
+          throw error;
+        },
+      );
+    };
+    return whole;
   };
 }
 
@@ -73,7 +82,7 @@ function headDeadline(headMs: number, time: Time): Layer {
   const { clock, deadlines } = time;
   return (next) => (request) => {
     const { context } = request;
-    context.headDeadlineAt = context.startedAt + headMs;
+    context.headDeadlineAt = Math.min(context.headDeadlineAt, context.startedAt + headMs);
     const now = clock.now();
     if (context.headDeadlineAt <= now) return Promise.reject(alreadyPast(request));
     const tooLate = (lateMs: number) => cut(request, `response head within ${formatDuration(headMs)}`, lateMs, time);

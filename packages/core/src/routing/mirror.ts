@@ -41,7 +41,7 @@ export function mirror(mirrors: readonly Mirror[], dependencies: MirrorDependenc
     const copyTo = (body: RequestBody) => {
       for (const target of taken) sendCopy(target, request, body, dependencies);
     };
-    const { body } = request;
+    const { body, context } = request;
     if (!isStream(body)) {
       const reply = next(request);
       copyTo(body);
@@ -50,7 +50,7 @@ export function mirror(mirrors: readonly Mirror[], dependencies: MirrorDependenc
     const skip = () => {
       for (const target of taken) countSkipped(target, request, dependencies);
     };
-    return next(derive(request, { body: captured(body, copyTo, skip) }));
+    return next(derive(request, { body: captured(body, context.rpc === null ? joined : messages, copyTo, skip) }));
   };
 }
 
@@ -58,10 +58,20 @@ function isStream(body: RequestBody): body is Exclude<RequestBody, null | string
   return body !== null && typeof body !== "string" && !(body instanceof Uint8Array);
 }
 
+const joined = (kept: readonly Buffer[]): RequestBody => Buffer.concat(kept);
+
+/** Of a gRPC call every chunk is a message: where one ends and the next begins is not lost. */
+const messages = (kept: readonly Buffer[]): RequestBody => ({
+  async *[Symbol.asyncIterator]() {
+    yield* kept;
+  },
+});
+
 /** Passes a stream on as it is read. At its end `copyTo` is given all of it; `skip` is called if it gets too long, or breaks off. */
 async function* captured(
   source: AsyncIterable<Uint8Array | string>,
-  copyTo: (body: Uint8Array) => void,
+  bodyOf: (kept: readonly Buffer[]) => RequestBody,
+  copyTo: (body: RequestBody) => void,
   skip: () => void,
 ): AsyncGenerator<Uint8Array | string, void, undefined> {
   let kept: Buffer[] | null = [];
@@ -69,7 +79,8 @@ async function* captured(
   let isComplete = false;
   try {
     for await (const chunk of source) {
-      bytes += Buffer.byteLength(chunk);
+      // A gRPC message without bytes takes room too.
+      bytes += Buffer.byteLength(chunk) || 1;
       if (bytes > MIRROR_BYTES) kept = null;
       // A copy: whoever gave the bytes may use their memory again.
       else kept?.push(Buffer.from(chunk as string));
@@ -77,7 +88,7 @@ async function* captured(
     }
     isComplete = true;
   } finally {
-    if (isComplete && kept) copyTo(Buffer.concat(kept));
+    if (isComplete && kept) copyTo(bodyOf(kept));
     else skip();
   }
 }
@@ -113,5 +124,6 @@ function copyOf(request: MeshRequest, body: RequestBody, now: number, service: s
   const context = new RequestContext(now, {}, cancel, request.context.scope);
   context.service = service;
   context.route = route;
+  context.rpc = request.context.rpc;
   return { ...request, body, context, cancel, attempt: null };
 }

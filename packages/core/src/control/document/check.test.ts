@@ -100,13 +100,10 @@ test("suggests the nearest key that it knows", () => {
 
 test.each([
   [reviews({ healthCheck: {} }), 'services.reviews.healthCheck: "healthCheck" is not built in this version'],
-  [reviews({ protocol: "grpc" }), 'services.reviews.protocol: "grpc" is not built in this version'],
   [reviews({ balancer: { policy: "maglev" } }), 'services.reviews.balancer.policy: "maglev" is not built in this version'],
   [reviews({ inbound: { rateLimit: [] } }), 'services.reviews.inbound.rateLimit: "rateLimit" is not built in this version'],
   [reviews({ endpoints: [{ address: "a:1", zone: "a" }] }), 'services.reviews.endpoints[0].zone: "zone" is not built in this version'],
   [reviews({ routes: [{ hedge: {} }] }), 'services.reviews.routes[0].hedge: "hedge" is not built in this version'],
-  [reviews({ failure: { grpc: [] } }), 'services.reviews.failure.grpc: "grpc" is not built in this version'],
-  [reviews({ retry: { on: ["grpc:unavailable"] } }), 'services.reviews.retry.on[0]: "grpc:unavailable" is not built in this version'],
 ])("says of what is promised but not built that it is not built (%#)", (value, expected) => {
   expect(problemsOf(value)).toEqual([expected]);
 });

@@ -25,16 +25,23 @@ export function crossCheckRoutes(document: MeshDocument, serviceName: string, se
     else names.set(name, index);
     if (catchAll !== undefined) mistakes.warn(path, `never taken: routes[${catchAll}] matches everything before it`);
     else if (matchesEverything(route.match)) catchAll = index;
+    checkCallMatch(route, [...path, "match", "grpc"], mistakes);
     checkDestinations(document, serviceName, route, path, mistakes);
     checkRewrites(route, path, mistakes);
     if (route.redirect) checkRedirectLoop(serviceName, service, route, route.redirect, path, mistakes);
   }
 }
 
+function checkCallMatch({ match }: RouteDocument, path: Path, mistakes: Mistakes): void {
+  const grpc = match?.grpc;
+  if (grpc && grpc.service === undefined && grpc.method === undefined)
+    mistakes.add(path, "found neither service nor method, expected what is called");
+}
+
 function matchesEverything(match: RouteMatchDocument | undefined): boolean {
   if (!match) return true;
-  const { path, methods, headers, query, authority } = match;
-  if (methods || authority || Object.keys(headers ?? {}).length > 0 || Object.keys(query ?? {}).length > 0) return false;
+  const { path, grpc, methods, headers, query, authority } = match;
+  if (grpc || methods || authority || Object.keys(headers ?? {}).length > 0 || Object.keys(query ?? {}).length > 0) return false;
   return path === undefined || (path.prefix === "/" && path.not !== true);
 }
 

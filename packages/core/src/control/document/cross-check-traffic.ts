@@ -11,12 +11,14 @@ export function crossCheckTraffic(document: MeshDocument, services: ReadonlyMap<
     const path = ["services", name];
     checkUse(document, service.use, [...path, "use"], mistakes);
     const inherited = servicePolicies(document, name, service);
+    checkAbortOfCalls(service, mistakes, path);
     const routes = service.routes ?? [];
     checkPolicies(document, name, inherited, mistakes);
     for (const [index, route] of routes.entries()) {
       const at = [...path, "routes", index];
       checkUse(document, route.use, [...at, "use"], mistakes);
       checkRouteUse(document, route, [...at, "use"], mistakes);
+      checkAbortOfCalls({ ...route, protocol: service.protocol }, mistakes, at);
       checkPolicies(document, name, routePolicies(document, inherited, route, at), mistakes);
     }
   }
@@ -70,6 +72,16 @@ function checkPolicies(document: MeshDocument, service: string, { policies, from
 function checkFault(fault: FaultDocument | "off" | undefined, path: Path, mistakes: Mistakes): void {
   if (typeof fault !== "object" || fault.delay || fault.abort || fault.headers) return;
   mistakes.add(path, "has neither delay, abort nor headers, and so no fault; none is written `fault: off`");
+}
+
+/** Nothing may be written that does nothing: only calls end with a status of gRPC. */
+function checkAbortOfCalls(
+  { protocol, fault }: Pick<ServiceDocument, "fault"> & { readonly protocol?: ServiceDocument["protocol"] | undefined },
+  mistakes: Mistakes,
+  path: Path,
+): void {
+  if (protocol === "grpc" || typeof fault !== "object" || fault.abort?.grpc === undefined) return;
+  mistakes.warn([...path, "fault", "abort", "grpc"], `is for gRPC calls, and the service has protocol: ${protocol ?? "http1"}`);
 }
 
 function checkMirrors(document: MeshDocument, own: string, mirror: PolicyDocument["mirror"], path: Path, mistakes: Mistakes): void {

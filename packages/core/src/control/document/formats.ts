@@ -34,6 +34,8 @@ export type FormatName =
   | "header value"
   | "query parameter"
   | "method"
+  | "grpc service"
+  | "grpc method"
   | "path"
   | "path text"
   | "regex"
@@ -208,6 +210,11 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     pattern: /^(?:[!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$/,
   },
   "query parameter": { expected: "a query parameter's name", pattern: /^\P{Cc}{1,256}$/u },
+  "grpc service": {
+    expected: "a service with its package, such as shop.v1.Ratings",
+    pattern: /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/,
+  },
+  "grpc method": { expected: "the name of a method, such as GetRating", pattern: /^[A-Za-z_][A-Za-z0-9_]*$/ },
   method: { expected: "a method in upper case", pattern: /^[!#$%&'*+.^_`|~0-9A-Z-]+$/ },
   path: { expected: 'a path that begins with "/", without query, fragment or space', pattern: /^\/[^\s?#]*$/ },
   "path text": { expected: "part of a path: one or more characters, no query, fragment or space", pattern: /^[^\s?#]+$/ },

@@ -1,3 +1,4 @@
+import { GRPC_STATUS_NAMES } from "../../model/grpc-status.ts";
 import type { FormatName } from "./formats.ts";
 
 /** What a value in the native document may be. Plain data: types, JSON Schema, checks and documentation are all made from it. */
@@ -144,6 +145,11 @@ export const duration: DurationKind = { kind: "duration", minMs: 1 };
 export const percent: PercentKind = { kind: "percent" };
 export const boolean: BooleanKind = { kind: "boolean" };
 
+/** What a gRPC call may fail with. */
+export const GRPC_FAILURES: readonly string[] = GRPC_STATUS_NAMES.filter((name) => name !== "ok");
+
+const GRPC_CONDITIONS: readonly string[] = GRPC_FAILURES.map((name) => `grpc:${name}`);
+
 export const RETRY_CONDITIONS: readonly string[] = [
   "connect-failure",
   "refused-stream",
@@ -152,6 +158,7 @@ export const RETRY_CONDITIONS: readonly string[] = [
   "retriable-4xx",
   "gateway-error",
   "5xx",
+  ...GRPC_CONDITIONS,
 ];
 
 export const FALLBACK_CONDITIONS: readonly string[] = [
@@ -163,6 +170,7 @@ export const FALLBACK_CONDITIONS: readonly string[] = [
   "reset",
   "attempt-timeout",
   "5xx",
+  ...GRPC_CONDITIONS,
 ];
 
 export const retryCondition: ConditionKind = {
@@ -170,7 +178,6 @@ export const retryCondition: ConditionKind = {
   words: RETRY_CONDITIONS,
   minStatus: 400,
   maxStatus: 599,
-  later: ["grpc:"],
 };
 
 /** The widest count a document may give where nothing else bounds it. */

@@ -49,15 +49,34 @@ const methods: Kind = {
   },
 };
 
+const callPart = (name: string, what: string, format: "grpc service" | "grpc method"): ObjectKind => ({
+  kind: "object",
+  name,
+  doc: `A condition on the ${what} of a gRPC call.`,
+  keys: { exact: { doc: "Is this.", kind: text(format) }, regex },
+  choice: { of: ["exact", "regex"], required: true },
+});
+
+const callMatch: ObjectKind = {
+  kind: "object",
+  name: "CallMatchDocument",
+  doc: "A condition on what a gRPC call calls: service, method or both.",
+  keys: {
+    service: { doc: "With its package.", kind: callPart("CallServiceDocument", "service", "grpc service"), absent: "any" },
+    method: { doc: "Without the service.", kind: callPart("CallMethodDocument", "method", "grpc method"), absent: "any" },
+  },
+};
+
 const match: ObjectKind = {
   kind: "object",
   name: "RouteMatchDocument",
   doc: "Which requests take the route: those for which everything given holds.",
   keys: {
     path: { doc: "Condition on the path.", kind: pathMatch, absent: "any" },
+    grpc: { doc: "Condition on service and method of a gRPC call, in place of `path`.", kind: callMatch, absent: "any" },
     methods: { doc: "One of these; with `not`, none of these.", kind: methods, absent: "any" },
     headers: {
-      doc: "Conditions on headers, by name.",
+      doc: "Conditions on headers, or metadata, by name.",
       kind: { kind: "map", key: "<header>", keyFormat: "header to match", of: stringMatch, foldsCase: true },
       absent: "any",
     },
@@ -72,6 +91,7 @@ const match: ObjectKind = {
       absent: "any",
     },
   },
+  choice: { of: ["path", "grpc"], required: false },
 };
 
 const headerEdit: ObjectKind = {

@@ -4,12 +4,14 @@ import {
   type ConditionKind,
   duration,
   FALLBACK_CONDITIONS,
+  GRPC_FAILURES,
   integer,
   type Key,
   type ListKind,
   list,
   type MapKind,
   type ObjectKind,
+  oneOf,
   percent,
   text,
 } from "./kinds.ts";
@@ -58,12 +60,21 @@ export const fault: ObjectKind = {
         kind: "object",
         name: "FaultAbortDocument",
         doc: "An answer instead of the endpoint's. It is not retried.",
-        keys: { percent: share, status: { doc: "The answer's status.", kind: integer(200, 599), required: true } },
+        keys: {
+          percent: share,
+          status: {
+            doc: "The answer's status; a gRPC call ends with what gRPC has for it.",
+            kind: integer(200, 599),
+            absent: "`grpc` says it",
+          },
+          grpc: { doc: "What a gRPC call ends with; nothing else is aborted.", kind: oneOf(GRPC_FAILURES), absent: "`status` says it" },
+        },
+        choice: { of: ["status", "grpc"], required: true },
       },
       absent: "none",
     },
     headers: {
-      doc: `Let a request choose its own: \`x-envoy-fault-delay-request\` in milliseconds, at most ${formatDuration(MAX_FAULT_DELAY_MS)}, and \`x-envoy-fault-abort-request\`, a status.`,
+      doc: `Let a request choose its own: \`x-envoy-fault-delay-request\` in milliseconds, at most ${formatDuration(MAX_FAULT_DELAY_MS)}, \`x-envoy-fault-abort-request\`, a status, and \`x-envoy-fault-abort-grpc-request\`, the number of one of gRPC.`,
       kind: { kind: "true" },
       absent: "not listened to",
     },
@@ -122,9 +133,9 @@ export const failure: ObjectKind = {
       kind: list({ kind: "condition", words: ["1xx", "2xx", "3xx", "4xx", "5xx"], minStatus: 100, maxStatus: 599 }),
       default: DEFAULT_FAILURE.statuses,
     },
+    grpc: { doc: "gRPC calls that end with these.", kind: list(oneOf(GRPC_FAILURES)), default: DEFAULT_FAILURE.grpc },
     slowerThan: { doc: "Also every answer whose head took longer.", kind: duration, absent: "however slow" },
   },
-  later: ["grpc"],
 };
 
 export const use: Key = {

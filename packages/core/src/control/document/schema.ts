@@ -55,7 +55,7 @@ const service: ObjectKind = {
       kind: list(text("host claim"), 1),
       absent: "the service's name",
     },
-    protocol: { doc: "What its endpoints speak.", kind: oneOf(["http1", "http2"], ["grpc"]), default: "http1" },
+    protocol: { doc: "What its endpoints speak.", kind: oneOf(["http1", "http2", "grpc"]), default: "http1" },
     endpoints: { doc: "Where its processes listen.", kind: list(endpoint), absent: "none" },
     subsets: {
       doc: "Named parts of the endpoints.",

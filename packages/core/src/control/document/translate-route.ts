@@ -14,6 +14,7 @@ import type { HeaderEdit, HeaderOperations, Origin, Rewrite, Route, RouteAction,
 import { type Inherited, originsOf, ROUTE_POLICIES } from "./inherit.ts";
 import { backendName, lowerCaseNames } from "./names.ts";
 import type { Places } from "./places.ts";
+import { callMatch } from "./translate-call-match.ts";
 import { retryConfig, timeoutPolicy } from "./translate-policy.ts";
 import { fallbackPolicy, faultPolicy, mirrorPolicies, respondAction } from "./translate-traffic.ts";
 
@@ -62,7 +63,7 @@ export function translateMatch(match: RouteMatchDocument | undefined): RouteMatc
   if (!match) return MATCHES_ALL;
   return {
     authority: match.authority ? stringMatch(match.authority) : null,
-    path: match.path ? pathMatch(match.path) : null,
+    path: match.path ? pathMatch(match.path) : match.grpc ? callMatch(match.grpc) : null,
     method: match.methods ? methodMatch(match.methods) : null,
     headers: namedMatches(match.headers, (name) => name.toLowerCase()),
     query: namedMatches(match.query, (name) => name),

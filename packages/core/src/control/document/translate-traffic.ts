@@ -28,7 +28,7 @@ export function faultPolicy(document: FaultDocument | "off" | undefined): FaultP
   const { delay, abort, headers } = document;
   return {
     delay: delay ? { fraction: fractionOf(delay.percent), durationMs: milliseconds(delay.duration, 0) } : null,
-    abort: abort ? { fraction: fractionOf(abort.percent), status: abort.status } : null,
+    abort: abort ? { fraction: fractionOf(abort.percent), status: abort.status ?? null, grpc: abort.grpc ?? null } : null,
     byHeader: headers === true,
   };
 }
@@ -67,6 +67,7 @@ export function failureConfig(document: FailureDocument | "off" | undefined): Fa
   if (document === undefined || document === "off") return DEFAULT_FAILURE;
   return {
     statuses: document.statuses ?? DEFAULT_FAILURE.statuses,
+    grpc: document.grpc ?? DEFAULT_FAILURE.grpc,
     slowerThanMs: document.slowerThan === undefined ? null : milliseconds(document.slowerThan, 0),
   };
 }
