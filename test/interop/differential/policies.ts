@@ -10,6 +10,7 @@ import type { PolicyCase } from "./cases.ts";
 import { condition, FROM_KINDS, group, type Surroundings, TO_KINDS, TOKEN_KINDS, withoutExclusive } from "./conditions.ts";
 import type { Draws } from "./draws.ts";
 import { ISSUERS, jwtRule } from "./tokens.ts";
+import { PATH_TEMPLATES } from "./vocabulary.ts";
 import type { LanePort } from "./world.ts";
 
 /** Of every lane as many. */
@@ -24,6 +25,8 @@ export function policyCases(draws: Draws, lanes: readonly LanePort[], count: num
 function policyCase(draws: Draws, { pathNormalisation, trustedHops, port }: LanePort, name: string): PolicyCase {
   // Of paths alone: whatever is not refused is seen.
   if (draws.chance(0.12)) return { name, pathNormalisation, trustedHops, policies: [], jwt: [] };
+  // Of templates alone: whatever else is asked for hides what they take.
+  if (draws.chance(0.03)) return { name, pathNormalisation, trustedHops, policies: [templatePolicy(draws)], jwt: [] };
   const jwt = draws.chance(0.55) ? jwtRules(draws) : [];
   const policies = authorizationPolicies(draws, { pathNormalisation, port }, tellsClaims(jwt));
   return { name, pathNormalisation, trustedHops, policies, jwt };
@@ -70,6 +73,12 @@ function authorizationPolicies(draws: Draws, surroundings: Surroundings, hasClai
     : [];
   const audit = draws.chance(0.1) ? [policy(draws, "audit", "audit", surroundings, hasClaims)] : [];
   return [...silent, ...enforced, ...audit];
+}
+
+function templatePolicy(draws: Draws): AuthorizationPolicy {
+  const values = [{ kind: "template", value: draws.one(PATH_TEMPLATES) } as const];
+  const rules = [{ name: "rule-0", from: [], to: [[{ kind: "path", not: false, values } as const]], when: [] }];
+  return { name: "allow-0", action: "allow", mode: "enforce", rules, origin: "test" };
 }
 
 function policy(draws: Draws, action: AuthorizationAction, name: string, at: Surroundings, hasClaims: boolean): AuthorizationPolicy {
