@@ -163,3 +163,16 @@ export function requestOf(parts: Partial<MeshRequest> = {}): MeshRequest {
     ...parts,
   };
 }
+
+/** A gRPC call in its first attempt, as a channel receives it: `POST http://reviews/test.Echo/Call`, a body of text is one message. */
+export function rpcRequestOf(parts: Partial<MeshRequest> = {}): MeshRequest {
+  const { body = null } = parts;
+  const request = requestOf({
+    path: "/test.Echo/Call",
+    ...parts,
+    method: "POST",
+    body: typeof body === "string" ? Buffer.from(body) : body,
+  });
+  request.context.rpc = { kind: "bidi-stream", waitForReady: false, client: null };
+  return request;
+}

@@ -7,6 +7,7 @@ export type { ContractCheck, ContractOptions, Passing, RegisterTest } from "./co
 export { type ControlSourceHarness, FIRST_SERVICE } from "./contract/source-harness.ts";
 export type { ContractEndpoint, TransportHarness } from "./contract/transport-harness.ts";
 export type { PipeEndpoint, PipeHarness } from "./contract/transport-pipe.ts";
+export type { RpcEndpoint, RpcHarness } from "./contract/transport-rpc.ts";
 export * from "./contract-certificates.ts";
 export * from "./contract-source.ts";
 export * from "./contract-transport.ts";
@@ -17,6 +18,7 @@ export * from "./fake-resolve.ts";
 export * from "./fake-source.ts";
 export * from "./fake-transport.ts";
 export * from "./loopback-endpoint.ts";
+export { framed, type LoopbackGrpcEndpoint, loopbackGrpcEndpoint, messagesIn } from "./loopback-grpc-endpoint.ts";
 export { type LoopbackHttp2Endpoint, loopbackHttp2Endpoint } from "./loopback-http2-endpoint.ts";
 export { bodyText, readBody } from "./read-body.ts";
 export type { TestFetch, TestFetchInit } from "./test-fetch.ts";

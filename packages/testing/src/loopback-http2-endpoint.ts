@@ -5,12 +5,13 @@ import {
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
-import { type Clock, systemClock } from "@heddle/core";
+import { type Clock, type HeaderMap, systemClock } from "@heddle/core";
 import { type Answer, checked, completeAnswer, failureAnswer, lowerCaseHeaders, type ReceivedRequest, receivedRequest } from "./answer.ts";
 import type { ContractEndpoint } from "./contract/transport-harness.ts";
 import type { ExchangeStage } from "./fake-endpoint.ts";
@@ -29,14 +30,39 @@ type Behaviour = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => Pr
 const SEEN_MS = 30;
 
 export async function loopbackHttp2Endpoint(clock: Clock = systemClock, tls: TlsOptions | null = null): Promise<LoopbackHttp2Endpoint> {
-  const endpoint = new LoopbackHttp2(clock, tls);
+  const endpoint = new LoopbackHttp2(clock, tls, PLAIN);
   await endpoint.listen();
   return endpoint;
 }
 
-class LoopbackHttp2 implements LoopbackHttp2Endpoint {
+/** What is spoken over HTTP/2: how bodies, heads and trailers of a test stand on the wire. */
+export interface Speech {
+  /** The body of a request, of all that came. */
+  received(body: Buffer): Uint8Array;
+  chunk(bytes: Uint8Array | string): Uint8Array | string;
+  head(headers: HeaderMap): HeaderMap;
+  /** null: none, and nothing is said of them. */
+  trailers(given: HeaderMap | null): HeaderMap | null;
+  /** The head is all there is of the answer. */
+  isWhole(head: HeaderMap): boolean;
+  /** Of an answer that breaks off. */
+  readonly brokenHead: OutgoingHttpHeaders;
+}
+
+const PLAIN: Speech = {
+  received: (body) => body,
+  chunk: (bytes) => bytes,
+  head: (headers) => headers,
+  trailers: (given) => given,
+  isWhole: () => false,
+  brokenHead: { "content-type": "text/plain", "content-length": "1000" },
+};
+
+/** The endpoint of {@link loopbackHttp2Endpoint}, whatever is spoken over HTTP/2. */
+export class LoopbackHttp2 implements LoopbackHttp2Endpoint {
   readonly requests: ReceivedRequest[] = [];
   readonly #clock: Clock;
+  readonly #speech: Speech;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #server: Http2Server;
@@ -45,8 +71,9 @@ class LoopbackHttp2 implements LoopbackHttp2Endpoint {
   #mostStreams = 100;
   #behaviour: Behaviour = (stream, headers) => this.#answer(stream, headers, () => ({ json: {} }));
 
-  constructor(clock: Clock, tls: TlsOptions | null) {
+  constructor(clock: Clock, tls: TlsOptions | null, speech: Speech) {
     this.#clock = clock;
+    this.#speech = speech;
     this.#server = tls === null ? createServer() : (createSecureServer({ ...tls, allowHTTP1: false }) as unknown as Http2Server);
     const event = tls === null ? "connection" : "secureConnection";
     const [speak] = this.#server.listeners(event) as ((socket: Socket) => void)[];
@@ -94,7 +121,7 @@ class LoopbackHttp2 implements LoopbackHttp2Endpoint {
     await this.#behave(async (stream, headers) => {
       await this.#receive(stream, headers);
       if (after !== "send") {
-        await giveHead(stream, after === "body" ? "par" : null);
+        await giveHead(stream, this.#speech, after === "body" ? "par" : null);
         await this.#wait();
       }
       for (const socket of this.#sockets) socket.resetAndDestroy();
@@ -105,7 +132,7 @@ class LoopbackHttp2 implements LoopbackHttp2Endpoint {
     await this.#behave(async (stream, headers) => {
       if (at === "request") return;
       await this.#receive(stream, headers);
-      if (at === "body") await giveHead(stream, "par");
+      if (at === "body") await giveHead(stream, this.#speech, "par");
     });
   }
 
@@ -152,7 +179,7 @@ class LoopbackHttp2 implements LoopbackHttp2Endpoint {
       authority,
       path,
       headers: lowerCaseHeaders(headers as Record<string, string | string[]>),
-      body: Buffer.concat(chunks),
+      body: this.#speech.received(Buffer.concat(chunks)),
       at: this.#clock.now(),
       signal: abort.signal,
     });
@@ -174,14 +201,21 @@ class LoopbackHttp2 implements LoopbackHttp2Endpoint {
     }
     if (stream.destroyed) return;
     const { status, headers, body, trailers } = completeAnswer(answer, received.method);
-    let last: ReturnType<typeof trailers> = null;
-    if (answer.trailers) stream.on("wantTrailers", () => stream.sendTrailers(last ?? {}));
-    stream.respond({ ":status": status, ...headers }, { waitForTrailers: answer.trailers !== undefined });
+    const speech = this.#speech;
+    const head = { ":status": status, ...speech.head(headers) };
+    if (speech.isWhole(headers)) {
+      stream.respond(head, { endStream: true });
+      return;
+    }
+    let last: HeaderMap | null = null;
+    const waitForTrailers = answer.trailers !== undefined || speech.trailers(null) !== null;
+    if (waitForTrailers) stream.on("wantTrailers", () => stream.sendTrailers(last ?? {}));
+    stream.respond(head, { waitForTrailers });
     for await (const chunk of body) {
       if (stream.destroyed) return;
-      if (!stream.write(chunk)) await drained(stream);
+      if (!stream.write(speech.chunk(chunk))) await drained(stream);
     }
-    last = trailers();
+    last = speech.trailers(trailers());
     stream.end();
   }
 
@@ -216,11 +250,11 @@ function answerNonsense(socket: Socket): void {
   });
 }
 
-function giveHead(stream: ServerHttp2Stream, part: string | null): Promise<void> {
-  stream.respond({ ":status": 200, "content-type": "text/plain", "content-length": "1000" });
+function giveHead(stream: ServerHttp2Stream, speech: Speech, part: string | null): Promise<void> {
+  stream.respond({ ":status": 200, ...speech.brokenHead });
   if (part === null) return Promise.resolve();
   return new Promise((resolve) => {
-    stream.write(part, () => resolve());
+    stream.write(speech.chunk(part), () => resolve());
   });
 }
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { BODY_BUFFER_BYTES, type PushBody } from "@heddle/core";
-import { requestOf } from "../builders.ts";
 import { bodyText } from "../read-body.ts";
 import { type ContractCheck, eventually, fulfilled, gate } from "./check.ts";
 import { channelCheck, type TransportHarness } from "./transport-harness.ts";
@@ -17,7 +16,7 @@ export const transportBodyChecks: readonly ContractCheck<TransportHarness>[] = [
   channelCheck("resolves at the head, before the body has ended", async (check) => {
     const rest = gate();
     await check.endpoint.answer(() => ({ body: inTwoParts(rest.opened) }));
-    const { body } = await fulfilled(check, check.channel.send(requestOf()), "the head");
+    const { body } = await fulfilled(check, check.channel.send(check.request()), "the head");
     const text = bodyText(body);
     await check.pass(20);
     assert.equal(body.hasEnded, false, "the body ended before its second part was sent");
@@ -26,14 +25,14 @@ export const transportBodyChecks: readonly ContractCheck<TransportHarness>[] = [
   }),
   channelCheck("ends a small body that nobody reads", async (check) => {
     await check.endpoint.answer(() => ({ body: "x".repeat(1_000) }));
-    const { body } = await fulfilled(check, check.channel.send(requestOf()), "the head");
+    const { body } = await fulfilled(check, check.channel.send(check.request()), "the head");
     await eventually(check, () => body.hasEnded, "the end of an unread body");
     assert.equal(body.error, null);
     assert.equal((await bodyText(body)).length, 1_000);
   }),
   channelCheck("stops reading when nobody takes what came, and gives all of it, in order, when somebody does", async (check) => {
     await check.endpoint.answer(() => ({ body: numberedChunks() }));
-    const { body } = await fulfilled(check, check.channel.send(requestOf()), "the head");
+    const { body } = await fulfilled(check, check.channel.send(check.request()), "the head");
     await check.pass(300);
     const reader = new CountingReader(body);
     assert.ok(reader.bytes > 0, "nothing had come");
@@ -44,7 +43,7 @@ export const transportBodyChecks: readonly ContractCheck<TransportHarness>[] = [
   }),
   channelCheck("stops when the reader pauses, and goes on when it resumes", async (check) => {
     await check.endpoint.answer(() => ({ body: numberedChunks() }));
-    const { body } = await fulfilled(check, check.channel.send(requestOf()), "the head");
+    const { body } = await fulfilled(check, check.channel.send(check.request()), "the head");
     const reader = new CountingReader(body, 1024 * 1024);
     await eventually(check, () => reader.isPaused, "the first MiB");
     const before = reader.bytes;
@@ -62,7 +61,7 @@ export const transportBodyChecks: readonly ContractCheck<TransportHarness>[] = [
     async function* endless(): AsyncGenerator<Uint8Array> {
       for (; bytes < MOST_SENT_BYTES; bytes += SENT_CHUNK_BYTES) yield Buffer.alloc(SENT_CHUNK_BYTES);
     }
-    const response = check.channel.send(requestOf({ method: "POST", body: endless() }));
+    const response = check.channel.send(check.request({ method: "POST", body: endless() }));
     response.catch(() => undefined);
     await check.pass(300);
     assert.ok(bytes < MOST_SENT_BYTES, `${bytes} bytes were taken that the endpoint did not read`);

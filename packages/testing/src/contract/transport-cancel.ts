@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { Cancel } from "@heddle/core";
-import { requestOf } from "../builders.ts";
 import { bodyText } from "../read-body.ts";
 import { type ContractCheck, eventually, fulfilled, gate, rejection } from "./check.ts";
 import { channelCheck, type TransportHarness } from "./transport-harness.ts";
@@ -11,7 +10,7 @@ const REASON = new Error("the caller has gone");
 export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] = [
   channelCheck("sends nothing for a request that is cancelled already", async (check) => {
     await check.endpoint.answer(() => ({}));
-    const request = requestOf();
+    const request = check.request();
     request.cancel.cancel(REASON);
     assert.equal(await rejection(check, check.channel.send(request), "the reason"), REASON);
     await check.pass(20);
@@ -20,7 +19,7 @@ export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] =
   }),
   channelCheck("rejects with the reason of a cancel in the turn of the send", async (check) => {
     await check.endpoint.answer(() => ({}));
-    const request = requestOf();
+    const request = check.request();
     const response = check.channel.send(request);
     request.cancel.cancel(REASON);
     assert.equal(await rejection(check, response, "the reason"), REASON);
@@ -30,9 +29,9 @@ export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] =
     async (check) => {
       await check.endpoint.admit?.(1);
       await check.endpoint.hang("head");
-      const first = check.channel.send(requestOf()).catch(() => undefined);
+      const first = check.channel.send(check.request()).catch(() => undefined);
       await eventually(check, () => check.endpoint.requests.length === 1, "the first request to arrive");
-      const request = requestOf();
+      const request = check.request();
       const second = check.channel.send(request);
       await check.pass(20);
       request.cancel.cancel(REASON);
@@ -57,7 +56,7 @@ export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] =
         isClosed = true;
       }
     }
-    const request = requestOf({ method: "POST", body: endless() });
+    const request = check.request({ method: "POST", body: endless() });
     const response = check.channel.send(request);
     await eventually(check, () => request.attempt?.wasSent === true, "the request to begin");
     await check.pass(20);
@@ -68,7 +67,7 @@ export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] =
   }),
   channelCheck("rejects with the reason while it waits for the head", async (check) => {
     await check.endpoint.hang("head");
-    const request = requestOf();
+    const request = check.request();
     const response = check.channel.send(request);
     await eventually(check, () => check.endpoint.requests.length === 1, "the request to arrive");
     request.cancel.cancel(REASON);
@@ -77,7 +76,7 @@ export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] =
   }),
   channelCheck("fails the body with the reason after the head", async (check) => {
     await check.endpoint.hang("body");
-    const request = requestOf();
+    const request = check.request();
     const { body } = await fulfilled(check, check.channel.send(request), "the head");
     request.cancel.cancel(REASON);
     await eventually(check, () => body.hasEnded, "the body to fail");
@@ -85,17 +84,17 @@ export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] =
   }),
   channelCheck("gives up the exchange when the reader abandons the body", async (check) => {
     await check.endpoint.hang("body");
-    const { body } = await fulfilled(check, check.channel.send(requestOf()), "the head");
+    const { body } = await fulfilled(check, check.channel.send(check.request()), "the head");
     body.abandon(REASON);
     assert.equal(body.error, REASON);
     await eventually(check, () => check.endpoint.requests[0]?.signal.aborted === true, "the endpoint to notice");
     await check.endpoint.answer(() => ({ body: "next" }));
-    const next = await fulfilled(check, check.channel.send(requestOf()), "the next response");
+    const next = await fulfilled(check, check.channel.send(check.request()), "the next response");
     assert.equal(await fulfilled(check, bodyText(next.body), "its body"), "next");
   }),
   channelCheck("a cancel after the end changes nothing", async (check) => {
     await check.endpoint.answer(() => ({ body: "complete" }));
-    const request = requestOf();
+    const request = check.request();
     const { body } = await fulfilled(check, check.channel.send(request), "the head");
     await eventually(check, () => body.hasEnded, "the end");
     request.cancel.cancel(REASON);
@@ -105,10 +104,10 @@ export const transportCancelChecks: readonly ContractCheck<TransportHarness>[] =
   channelCheck("leaves no listener on the cancel when an exchange is over", async (check) => {
     const cancel = new CountingCancel();
     await check.endpoint.answer(() => ({ body: "complete" }));
-    const { body } = await fulfilled(check, check.channel.send(requestOf({ cancel })), "the head");
+    const { body } = await fulfilled(check, check.channel.send(check.request({ cancel })), "the head");
     await eventually(check, () => body.hasEnded, "the end");
     await check.endpoint.reset("send");
-    await rejection(check, check.channel.send(requestOf({ cancel })), "a reset");
+    await rejection(check, check.channel.send(check.request({ cancel })), "a reset");
     await check.pass(20);
     assert.equal(cancel.listening, 0, "listeners left");
   }),

@@ -1,6 +1,6 @@
-import type { Channel, ChannelSettings, Transport } from "@heddle/core";
+import type { Channel, ChannelSettings, MeshRequest, Transport } from "@heddle/core";
 import type { Answer, ReceivedRequest } from "../answer.ts";
-import { channelSettingsOf } from "../builders.ts";
+import { channelSettingsOf, requestOf } from "../builders.ts";
 import type { ExchangeStage } from "../fake-endpoint.ts";
 import { type ContractCheck, type Passing, settled } from "./check.ts";
 
@@ -25,12 +25,15 @@ export interface ContractEndpoint {
 export interface TransportHarness extends Passing {
   readonly transport: Transport;
   readonly endpoint: ContractEndpoint;
+  /** A request as this transport takes it, with what a check is about. Default: `requestOf`, of HTTP; for gRPC `rpcRequestOf`. */
+  readonly request?: (parts?: Partial<MeshRequest>) => MeshRequest;
   close(): Promise<void>;
 }
 
 /** A check with a channel to the endpoint, destroyed afterwards. */
 export interface ChannelCheck extends TransportHarness {
   readonly channel: Channel;
+  request(parts?: Partial<MeshRequest>): MeshRequest;
 }
 
 export function channelCheck(
@@ -49,6 +52,7 @@ export function channelCheck(
           pass: (ms) => harness.pass(ms),
           close: () => harness.close(),
           channel,
+          request: harness.request ?? requestOf,
         });
       } finally {
         channel.destroy(new Error("the check is over"));

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { TransportFailure } from "@heddle/core";
-import { requestOf } from "../builders.ts";
 import { bodyText } from "../read-body.ts";
 import { type ContractCheck, eventually, fulfilled, gate, rejection } from "./check.ts";
 import { type ChannelCheck, channelCheck, type TransportHarness } from "./transport-harness.ts";
@@ -19,7 +18,7 @@ export const transportLifetimeChecks: readonly ContractCheck<TransportHarness>[]
     const reused: (boolean | undefined)[] = [];
     const connections = new Set<number>();
     for (let round = 0; round < 3; round++) {
-      const request = requestOf();
+      const request = check.request();
       const { body } = await fulfilled(check, check.channel.send(request), "a response");
       await fulfilled(check, bodyText(body), "the body");
       await check.pass(1);
@@ -39,7 +38,7 @@ export const transportLifetimeChecks: readonly ContractCheck<TransportHarness>[]
         return { body: request.path };
       });
       const paths = Array.from({ length: CONCURRENT }, (_, index) => `/${index}`);
-      const texts = paths.map(async (path) => bodyText((await check.channel.send(requestOf({ path }))).body));
+      const texts = paths.map(async (path) => bodyText((await check.channel.send(check.request({ path }))).body));
       assert.deepEqual(await fulfilled(check, Promise.all(texts), "every answer"), paths);
       assert.ok(most <= MOST_CONNECTIONS, `${most} connections, ${MOST_CONNECTIONS} allowed`);
     },
@@ -61,7 +60,7 @@ export const transportLifetimeChecks: readonly ContractCheck<TransportHarness>[]
   channelCheck("takes no request after close, and says that nothing was sent", async (check) => {
     await check.endpoint.answer(() => ({}));
     await fulfilled(check, check.channel.close(), "the end of close");
-    const request = requestOf();
+    const request = check.request();
     const error = await rejection(check, check.channel.send(request), "a failure");
     assert.ok(error instanceof TransportFailure, `expected a TransportFailure, got ${error}`);
     assert.equal(error.kind, "connect-failure");
@@ -70,7 +69,7 @@ export const transportLifetimeChecks: readonly ContractCheck<TransportHarness>[]
   }),
   channelCheck("close can be called again", async (check) => {
     await check.endpoint.answer(() => ({ body: "x" }));
-    await fulfilled(check, bodyText((await fulfilled(check, check.channel.send(requestOf()), "a response")).body), "the body");
+    await fulfilled(check, bodyText((await fulfilled(check, check.channel.send(check.request()), "a response")).body), "the body");
     await fulfilled(check, Promise.all([check.channel.close(), check.channel.close()]), "both to end");
     await fulfilled(check, check.channel.close(), "a third to end");
     assert.equal(check.channel.connections(), 0);
@@ -78,7 +77,7 @@ export const transportLifetimeChecks: readonly ContractCheck<TransportHarness>[]
   channelCheck("destroy cuts what waits for a head and what has one, and leaves no connection", async (check) => {
     const { body } = await halfAnswered(check);
     await check.endpoint.hang("head");
-    const waiting = check.channel.send(requestOf());
+    const waiting = check.channel.send(check.request());
     waiting.catch(() => undefined);
     await eventually(check, () => check.endpoint.requests.length === 2, "the second request to arrive");
     check.channel.destroy(new Error("cut"));
@@ -98,6 +97,6 @@ async function halfAnswered(check: ChannelCheck) {
     yield "second";
   }
   await check.endpoint.answer(() => ({ body: parts() }));
-  const { body } = await fulfilled(check, check.channel.send(requestOf()), "the head");
+  const { body } = await fulfilled(check, check.channel.send(check.request()), "the head");
   return { rest, body };
 }
