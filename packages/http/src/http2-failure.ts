@@ -24,6 +24,10 @@ const OF_THE_PROTOCOL: ReadonlySet<number> = new Set([
   constants.NGHTTP2_HTTP_1_1_REQUIRED,
 ]);
 
+export function isOfTheProtocol(code: number): boolean {
+  return OF_THE_PROTOCOL.has(code);
+}
+
 /** Whatever else ends a stream (INTERNAL_ERROR, CANCEL, a connection that breaks) is what a broken connection is in HTTP/1.1. */
 export function streamFailure({ code, error, hadHead, wasIgnored }: BrokenStream): unknown {
   // What destroyed the channel says so itself.
@@ -34,7 +38,7 @@ export function streamFailure({ code, error, hadHead, wasIgnored }: BrokenStream
   if (!hadHead && code === constants.NGHTTP2_REFUSED_STREAM)
     return new TransportFailure("refused-stream", "the server did not process the request (REFUSED_STREAM)", options);
   if (error !== null && !isOfTheStream(error)) return sessionFailure(error);
-  const kind = OF_THE_PROTOCOL.has(code) ? "protocol-error" : "reset";
+  const kind = isOfTheProtocol(code) ? "protocol-error" : "reset";
   return new TransportFailure(kind, closedWords(code), options);
 }
 
