@@ -123,7 +123,9 @@ describe.each(WRONG_CLIENTS)("a caller with a certificate that is wrong (%s)", (
   test("is refused by the server, whose application never sees it", async () => {
     const shop = testAuthority({ trustDomain: "shop.example" });
     const { ask, called, server } = await running({ shop, client: presenting(shop, "web", kind) });
-    expect(await ask()).not.toBe(200);
+    expect(await ask()).toMatch(
+      /^the server closed the connection right after the TLS handshake, which is how a server refuses a client's/,
+    );
     expect(called()).toBe(0);
     expect(server.inspect().inbound.refusedConnections).toBeGreaterThan(0);
   });
@@ -222,4 +224,24 @@ test("no session is resumed, though the server would: each connection proves ane
   const request = meshRequest(client, new MeshDispatcher(client));
   for (let call = 0; call < 5; call++) expect((await request("http://reviews/")).status).toBe(200);
   expect(reused).toBe(0);
+});
+
+// What docs/mtls.md and docs/errors.md say of it.
+test("a refused caller gets connection_reset, for it cannot know that its request was not read, and does not repeat it", async () => {
+  const shop = testAuthority({ trustDomain: "shop.example" });
+  const { listener, called } = await running({ shop });
+  const reviews = { endpoints: [{ address: `${host}:${listener.port}` }], identities: [shop.id("reviews").text] };
+  const client = createMesh({
+    config: { apiVersion: "heddle/v1", services: { reviews } },
+    transport: httpTransport(),
+    identity: presenting(shop, "web", "foreign-authority"),
+  });
+  closings.push(() => client.close({ limit: 500 }));
+  await client.ready();
+  const call = meshRequest(client, new MeshDispatcher(client));
+  for (const method of ["GET", "POST"]) {
+    const error: unknown = await call("http://reviews/", { method }).catch((reason: unknown) => reason);
+    expect(meshError(error)).toMatchObject({ code: "connection_reset", report: { attempts: [{ outcome: "reset" }] } });
+  }
+  expect(called()).toBe(0);
 });
