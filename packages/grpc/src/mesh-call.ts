@@ -157,12 +157,18 @@ export class MeshCall implements GrpcCall {
 
   #ready(metadata: Metadata): void {
     this.#headers = headersOf(metadata);
-    if (this.#kind === null) queueMicrotask(() => this.#guessKind());
-    else this.#launchIfReady();
+    if (this.#kind !== null) {
+      this.#launchIfReady();
+      return;
+    }
+    // Whichever comes first, it comes before what the application does with the call that it is given now.
+    process.nextTick(() => this.#guessKind());
+    queueMicrotask(() => this.#guessKind());
   }
 
   /** A generated client that has one message writes it and half-closes at once; one that awaits one answer asks for it at once. */
   #guessKind(): void {
+    if (this.#kind !== null) return;
     const awaitsOne = this.#wantsMessage;
     if (this.#outgoing.isHalfClosed) this.#kind = awaitsOne ? "unary" : "server-stream";
     else this.#kind = awaitsOne ? "client-stream" : "bidi-stream";
