@@ -66,6 +66,7 @@ export type {
 } from "@heddle/http";
 export type { CloseOnOptions } from "./close-on.ts";
 export { defineMesh, type MeshDefinition, type RouteName, type ServiceName, type SubsetName } from "./define-mesh.ts";
+export type { GrpcClientClass, GrpcClientOptions } from "./grpc-client.ts";
 export type { GrpcListener, GrpcListenOptions, GrpcServer } from "./grpc-server.ts";
 export { identity } from "./identity.ts";
 export { type JoinedMesh, joinMesh } from "./join.ts";

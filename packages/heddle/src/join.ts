@@ -31,6 +31,7 @@ import {
 import { type CloseOnOptions, closeOn } from "./close-on.ts";
 import type { ServiceName } from "./define-mesh.ts";
 import { type MeshConfig, PROCESS } from "./find-config.ts";
+import type { GrpcClientClass, GrpcClientOptions } from "./grpc-client.ts";
 import { grpcPackage } from "./grpc-package.ts";
 import { type GrpcListener, type GrpcListenOptions, type GrpcServer, isGrpcServer } from "./grpc-server.ts";
 import { type JoinOptions, resolveOptions } from "./options.ts";
@@ -52,6 +53,14 @@ export interface JoinedMesh<Names extends string = string>
   readonly dispatcher: MeshDispatcher;
   /** A handle to one service, resolved once: `reviews.get("/api/7").json()`. */
   service(name: Names): ServiceHandle;
+  /**
+   * For any generated client of `@grpc/grpc-js`, also where a framework makes it:
+   * `new ReviewsClient("reviews", credentials.createInsecure(), mesh.grpcOptions())`. Its address names the service; TLS is the mesh's
+   * affair. Needs `@heddle/grpc`.
+   */
+  grpcOptions(): GrpcClientOptions;
+  /** A generated client of one service: `mesh.grpc(ReviewsClient, "reviews")`. Options are those of the client. Needs `@heddle/grpc`. */
+  grpc<Client, Options extends object>(clientClass: GrpcClientClass<Client, Options>, service: Names, options?: Options): Client;
   /** For users of node:http, such as axios' default adapter: `axios.create({ httpAgent: mesh.agent() })`. The endpoint is picked for each request; a deadline holds, nothing is tried again. */
   agent(): Agent;
   /** For `new Agent().compose(mesh.interceptor())`: hosts of services go through the mesh, all others on to that agent. */
@@ -123,6 +132,8 @@ function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
     fetch: meshFetch(mesh, dispatcher),
     dispatcher,
     service: (name) => serviceHandle(mesh, name, dispatcher),
+    grpcOptions: () => grpcPackage("mesh.grpcOptions").meshGrpcOptions(mesh) as object as GrpcClientOptions,
+    grpc: grpcClientOf(mesh),
     agent: () => agent,
     interceptor: () => meshInterceptor(mesh, { failures }),
     install: () => installMesh(mesh, dispatcher, agent),
@@ -148,6 +159,15 @@ function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
     health: () => mesh.health(),
     close,
     [Symbol.asyncDispose]: () => close(),
+  };
+}
+
+function grpcClientOf(mesh: Mesh): JoinedMesh["grpc"] {
+  return <Client, Options extends object>(clientClass: GrpcClientClass<Client, Options>, service: string, clientOptions?: Options) => {
+    const { meshGrpc } = grpcPackage("mesh.grpc");
+    // A class that was generated for grpc-js takes its credentials, of which these types know nothing.
+    type Generated = Parameters<typeof meshGrpc<Client, Options>>[1];
+    return meshGrpc(mesh, clientClass as object as Generated, service, clientOptions);
   };
 }
 
