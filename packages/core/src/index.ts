@@ -1,6 +1,7 @@
 export type { InspectedAuthorization, InspectedRule } from "./authorization/counters.ts";
 export type { OwnCalls, OwnFetch, OwnResponse } from "./authorization/jwks-fetch.ts";
 export { keyFileProblem } from "./authorization/jwks-file-access.ts";
+export type { InspectedKeySet } from "./authorization/key-sets.ts";
 export * from "./cancel.ts";
 export * from "./client-tls.ts";
 export * from "./clock.ts";

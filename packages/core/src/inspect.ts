@@ -1,4 +1,5 @@
 import type { InspectedAuthorization } from "./authorization/counters.ts";
+import type { InspectedKeySet } from "./authorization/key-sets.ts";
 import type { BackendState } from "./backend-state.ts";
 import type { InspectedPart } from "./control/compose.ts";
 import type { SnapshotStore } from "./control/snapshot-store.ts";
@@ -33,6 +34,8 @@ export interface Inspection {
   readonly inbound: {
     readonly inFlight: number;
     readonly refusedConnections: number;
+    /** Of the rules for tokens in force. */
+    readonly keySets: readonly InspectedKeySet[];
     readonly authorization: InspectedAuthorization;
   };
   /** Who this process proves to be; null: it has no source of identity. */
@@ -123,6 +126,7 @@ export function inspectMesh(parts: InspectionParts): Inspection {
     inbound: {
       inFlight: parts.inboundInFlight,
       refusedConnections: parts.security.refusedConnections,
+      keySets: parts.security.keySets,
       authorization: parts.security.authorization,
     },
     identity: parts.security.identity,

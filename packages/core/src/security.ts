@@ -1,7 +1,7 @@
 import { authenticate } from "./authorization/authenticate.ts";
 import { AuthorizationCounters, type InspectedAuthorization } from "./authorization/counters.ts";
 import type { OwnCalls } from "./authorization/jwks-fetch.ts";
-import { KeySets } from "./authorization/key-sets.ts";
+import { type InspectedKeySet, KeySets } from "./authorization/key-sets.ts";
 import type { ClientTls } from "./client-tls.ts";
 import type { Clock } from "./clock.ts";
 import { MeshError } from "./errors.ts";
@@ -53,6 +53,7 @@ export interface InspectedSecurity {
   readonly identity: IdentityInspection | null;
   /** Connections that were refused because of who came, or because nobody could tell. */
   readonly refusedConnections: number;
+  readonly keySets: readonly InspectedKeySet[];
   readonly authorization: InspectedAuthorization;
 }
 
@@ -168,6 +169,7 @@ export class Security implements InboundSecurity {
     return {
       identity: this.#mutual?.identity.inspect() ?? null,
       refusedConnections: this.#listener?.refusals ?? 0,
+      keySets: this.#keySets.inspect(this.#dependencies.policy()?.jwt ?? []),
       authorization: this.counters.inspect(),
     };
   }

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { KeyFiles } from "./jwks-file-access.ts";
-import type { KeySet } from "./key-set.ts";
+import type { HeldKeys, KeySet } from "./key-set.ts";
 import { type KeyRing, parseJwks, unusable } from "./terms/jwks.ts";
 
 /** How old what is known of the file may be. */
@@ -31,6 +31,10 @@ export class FileKeySet implements KeySet {
 
   current(): KeyRing | null {
     return this.#clock.now() - this.#lookedAt < LOOK_AGAIN_MS ? this.#ring : null;
+  }
+
+  held(): HeldKeys | null {
+    return this.#ring && { ring: this.#ring, knownAt: this.#lookedAt };
   }
 
   async load(): Promise<KeyRing | null> {

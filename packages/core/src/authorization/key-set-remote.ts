@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { JwksLocation } from "../model/jwt.ts";
 import type { Random } from "../random.ts";
 import { fetchJwks, type OwnFetch } from "./jwks-fetch.ts";
-import type { KeySet } from "./key-set.ts";
+import type { HeldKeys, KeySet } from "./key-set.ts";
 import { type KeyRing, unusable } from "./terms/jwks.ts";
 import { jwksUrlProblem } from "./terms/jwks-url.ts";
 
@@ -49,6 +49,10 @@ export class RemoteKeySet implements KeySet {
     const ring = this.#usable();
     if (ring !== null && this.#now() - this.#fetchedAt >= this.#earlyAgeMs && this.#mayFetchForAge()) void this.#fetch();
     return ring;
+  }
+
+  held(): HeldKeys | null {
+    return this.#ring && { ring: this.#ring, knownAt: this.#fetchedAt };
   }
 
   async load(): Promise<KeyRing | null> {

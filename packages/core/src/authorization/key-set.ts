@@ -1,5 +1,11 @@
 import { type KeyRing, readJwks, unusable } from "./terms/jwks.ts";
 
+export interface HeldKeys {
+  readonly ring: KeyRing;
+  /** By the clock: when they were known to be so; null: they cannot change. */
+  readonly knownAt: number | null;
+}
+
 /** The keys of one issuer, wherever they come from. */
 export interface KeySet {
   /** The keys in force; null: {@link load} has to be waited for. */
@@ -8,6 +14,8 @@ export interface KeySet {
   load(): Promise<KeyRing | null>;
   /** Asked where `ring` lacks a key that a token names. The keys in force after looking again, if that may be; null: as with `load`. */
   renew(ring: KeyRing): Promise<KeyRing | null>;
+  /** What is there now, whether it may still be used or not; asks for nothing. */
+  held(): HeldKeys | null;
   /** Why there are no keys, or no newer ones. */
   readonly problem: string | null;
   close(): void;
@@ -20,6 +28,7 @@ export function inlineKeySet(jwks: object): KeySet {
   const flaw = reading.ok ? unusable(reading.value) : reading.reason;
   return {
     current: () => ring,
+    held: () => ring && { ring, knownAt: null },
     load: () => Promise.resolve(ring),
     renew: () => Promise.resolve(ring),
     problem: flaw === null ? null : `the inline key set: ${flaw}`,

@@ -19,6 +19,29 @@ export interface KeySetsDeps {
   readonly files?: KeyFiles;
 }
 
+/** For people; no key. */
+export interface InspectedKeySet {
+  readonly rule: string;
+  readonly issuer: string;
+  /** `inline`, a path, or a URL. */
+  readonly source: string;
+  /** The IDs of the keys that may be used, null for one without; the list is null while there are none. */
+  readonly keys: readonly (string | null)[] | null;
+  /** Since they were known to be so; null: they stand in the configuration, or there are none. */
+  readonly ageMs: number | null;
+  /** Why there are no keys, or no newer ones. */
+  readonly problem: string | null;
+}
+
+function inspected(keySet: KeySet, now: number): Pick<InspectedKeySet, "keys" | "ageMs" | "problem"> {
+  const held = keySet.held();
+  return {
+    keys: held?.ring.keys.map(({ kid }) => kid) ?? null,
+    ageMs: held === null || held.knownAt === null ? null : now - held.knownAt,
+    problem: keySet.problem,
+  };
+}
+
 /** The key sets of one mesh. One of each location, which outlives the rules that name it while the next ones do too. */
 export class KeySets {
   readonly #deps: Required<KeySetsDeps>;
@@ -61,6 +84,15 @@ export class KeySets {
     const keySet = location.kind === "inline" ? inlineKeySet(location.jwks) : this.#keptOf(location);
     this.#known.set(location, keySet);
     return keySet;
+  }
+
+  /** What the rules verify by; nothing is fetched for it. */
+  inspect(rules: readonly JwtRule[]): readonly InspectedKeySet[] {
+    return rules.map(({ name, issuer, jwks }) => {
+      const { problem, ...keySet } = inspected(this.of(jwks), this.#deps.clock.now());
+      const source = jwks.kind === "inline" ? "inline" : jwks.kind === "file" ? jwks.path : jwks.url;
+      return { rule: name, issuer, source, ...keySet, problem };
+    });
   }
 
   /** Ends what is being fetched. Idempotent. */
