@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pathIs, policyOf, ruleOf, textIs } from "../test/authorization/builders.ts";
+import { headerIs, pathIs, policyOf, ruleOf, textIs } from "../test/authorization/builders.ts";
 import { inboundPolicyOf } from "../test/builders.ts";
 import { jwtRuleOf } from "../test/token-issuer.ts";
 import { type ExplainInboundRequest, explainInbound } from "./explain-inbound.ts";
@@ -93,6 +93,20 @@ test("what the policy lets nobody prove is not proved: no token without rules fo
     refusedWith: "unauthenticated",
     why: expect.stringMatching(/mtls is disable, so that nobody proves an identity/),
   });
+});
+
+test("whom a proxy says it serves is looked at where the peer is one that may say so, and has to be readable then", () => {
+  const forwarded = policyOf({ name: "forwarded", rules: [ruleOf({ when: [headerIs("x-forwarded-client-cert", "*")] })] });
+  const trusting = inboundPolicyOf("reviews", {
+    mtls: "strict",
+    trustedPeers: [WEB],
+    authorization: { policies: [forwarded], pathNormalisation: "base", trustedHops: 0 },
+  });
+  const ask = (field: string, peer: string) =>
+    explainInbound({ url: "http://reviews/", peer, headers: { "X-Forwarded-Client-Cert": field } }, trusting, "strict").refusedWith;
+  expect(ask(`URI=${WEB}`, WEB)).toBeNull();
+  expect(ask("not;readable", WEB)).toBe("invalid_request");
+  expect(ask(`URI=${WEB}`, `${WEB}er`)).toBe("permission_denied");
 });
 
 test("what is no URL, no SPIFFE ID or no option is a TypeError", () => {

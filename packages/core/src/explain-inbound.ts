@@ -1,7 +1,11 @@
 import { type AuthorizationExplanation, explainAuthorization } from "./authorization/explain-decision.ts";
+import { headersWithout } from "./authorization/headers-without.ts";
+import { compileTrustedPeers, FORWARDED_CLIENT_CERT_HEADER, forwardedBy } from "./authorization/identity-headers.ts";
 import { InboundFacts } from "./authorization/request-facts.ts";
 import { compileAuthorization } from "./authorization/rules.ts";
 import { normalisePath } from "./authorization/terms/normalise-path.ts";
+import { claimHeadersOf, headersBelowTokens } from "./authorization/token-headers.ts";
+import { findTokens, tokenLocations } from "./authorization/token-locations.ts";
 import { type Reading, read, refused } from "./identity/names/reading.ts";
 import { parseSpiffeId, type SpiffeId } from "./identity/names/spiffe-id.ts";
 import { consulServiceOf, kubernetesWorkloadOf } from "./identity/names/workload-path.ts";
@@ -14,13 +18,14 @@ import { checkKeys } from "./option-keys.ts";
 
 /** A request that might come in. What is left out is not there. */
 export interface ExplainInboundRequest {
-  /** Default GET. */
+  /** Default GET. In capitals, as on the wire. */
   readonly method?: string;
   readonly url: string;
+  /** As the caller sends them: what would be taken away on the way in is not looked at. */
   readonly headers?: Readonly<Record<string, string>>;
   /** SPIFFE ID that the caller proves where it may; none: it came in plain text. */
   readonly peer?: string;
-  /** Claims of a token whose signature and dates are good; none: the request carries no token. */
+  /** Claims of a token whose signature and dates are good, which a header may hold too; none: no token is valid. */
   readonly claims?: Readonly<Record<string, unknown>>;
   /** IP address of the caller. */
   readonly peerAddress?: string;
@@ -53,23 +58,25 @@ export function explainInbound(
 ): InboundExplanation {
   checkKeys(wanted, ["method", "url", "headers", "peer", "claims", "peerAddress", "localPort", "sni"], "mesh.explainInbound");
   const { method = "GET", url } = wanted;
-  const parsed = URL.parse(url);
-  if (parsed === null) throw new TypeError(`mesh.explainInbound: url: ${JSON.stringify(url)} is not a URL`);
+  if (!URL.canParse(url)) throw new TypeError(`mesh.explainInbound: url: ${JSON.stringify(url)} is not a URL`);
   const given = { service: policy.service, from: policy.origin, mtls, authorization: null };
   const connection = connectionOf(wanted, policy);
-  const written = writtenPath(url);
+  const written = writtenParts(url);
   if (mtls === "strict" && connection.peer === null)
-    return { ...given, path: written, refusedWith: "mtls_required", why: "mtls is strict, and the request shows no identity" };
+    return { ...given, path: written.path, refusedWith: "mtls_required", why: "mtls is strict, and the request shows no identity" };
+  const sent = headersOfPeer(headerMap({ host: written.host, ...wanted.headers }), connection.peer, policy);
+  if (!sent.ok) return { ...given, path: written.path, refusedWith: "invalid_request", why: sent.reason };
   const { authorization, jwt } = policy;
-  const normal = authorization === null ? null : normalisePath(written, authorization.pathNormalisation);
+  const normal = authorization === null ? null : normalisePath(written.path, authorization.pathNormalisation);
   if (normal?.kind === "refused")
     return { ...given, path: null, refusedWith: "invalid_request", why: `the path is refused: ${normal.why}` };
-  const path = normal?.path ?? written;
-  const token = tokenUnder(jwt, wanted.claims);
-  if (!token.ok) return { ...given, path, refusedWith: "unauthenticated", why: `the token is not valid: ${token.reason}` };
+  const path = normal?.path ?? written.path;
+  const authenticated = authenticatedBy(jwt, sent.value, wanted.claims);
+  if (!authenticated.ok) return { ...given, path, refusedWith: "unauthenticated", why: authenticated.reason };
   if (authorization === null) return { ...given, path, refusedWith: null, why: "the policy has no authorization" };
-  const request = { method: method.toUpperCase(), authority: parsed.host, headers: headerMap(wanted.headers), path };
-  const facts = new InboundFacts(request, { connection, token: token.value }, authorization.trustedHops);
+  const { token, headers } = authenticated.value;
+  const request = { method, authority: written.host.toLowerCase(), headers, path };
+  const facts = new InboundFacts(request, { connection, token }, authorization.trustedHops);
   const explained = explainAuthorization(compileAuthorization(authorization.policies, authorization.pathNormalisation), facts);
   const { allowed, status, why } = explained.decision;
   const refusedWith = allowed ? null : status === 401 ? "unauthenticated" : status === 400 ? "invalid_request" : "permission_denied";
@@ -80,13 +87,47 @@ export function explainInbound(
   return { ...given, path, refusedWith, why: [why, ...unused].join("; "), authorization: explained };
 }
 
-/** As written: a URL parser would resolve what the service has to see. */
-function writtenPath(url: string): string {
-  const path = /^[a-z]+:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] ?? "/";
-  return path.startsWith("/") ? path : `/${path}`;
+/** As written: a URL parser would resolve what the service has to see, and leave out a port that its scheme implies. */
+function writtenParts(url: string): { readonly host: string; readonly path: string } {
+  const [, host = "", path = "/"] = /^[a-z]+:\/\/(?:[^/?#]*@)?([^/?#]*)([^#]*)/i.exec(url) ?? [];
+  return { host, path: path.startsWith("/") ? path : `/${path}` };
 }
 
-function headerMap(headers: ExplainInboundRequest["headers"] = {}): HeaderMap {
+/** Without what only a trusted peer may say of whom it serves. */
+function headersOfPeer(headers: HeaderMap, peer: Peer | null, { trustedPeers }: InboundPolicy): Reading<HeaderMap> {
+  const field = headers[FORWARDED_CLIENT_CERT_HEADER];
+  if (field === undefined) return read(headers);
+  const forwarded = forwardedBy(peer, field, compileTrustedPeers(trustedPeers));
+  if (forwarded === null) return read(headersWithout(headers, [FORWARDED_CLIENT_CERT_HEADER]));
+  return forwarded.ok ? read(headers) : refused(`${FORWARDED_CLIENT_CERT_HEADER}: ${forwarded.reason}`);
+}
+
+interface Authenticated {
+  readonly token: VerifiedToken | undefined;
+  readonly headers: HeaderMap;
+}
+
+/** What is left below the check of tokens. Of a token in a header, `claims` are what it says. */
+function authenticatedBy(rules: readonly JwtRule[], headers: HeaderMap, claims: ExplainInboundRequest["claims"]): Reading<Authenticated> {
+  if (rules.length === 0) return read({ token: undefined, headers });
+  const search = findTokens(tokenLocations(rules), headers);
+  const places = search.kind === "found" ? search.tokens.map(({ header }) => header) : [search.header];
+  if (claims === undefined && places[0] !== undefined)
+    return refused(`the token in ${places[0]} is not valid, unless its claims are given: no signature is looked at here`);
+  const claimHeaders = claimHeadersOf(rules);
+  if (claims === undefined) return read({ token: undefined, headers: headersBelowTokens(headers, claimHeaders, []) });
+  const valid = tokenUnder(rules, claims);
+  if (!valid.ok) return refused(`the token is not valid: ${valid.reason}`);
+  const { rule, token } = valid.value;
+  const placed = (places.length > 0 ? places : rule.from.slice(0, 1).map(({ header }) => header)).map((header) => ({
+    header,
+    rule,
+    token,
+  }));
+  return read({ token, headers: headersBelowTokens(headers, claimHeaders, placed) });
+}
+
+function headerMap(headers: Readonly<Record<string, string>>): HeaderMap {
   const map = emptyHeaders();
   for (const [name, value] of Object.entries(headers)) map[name.toLowerCase()] = value;
   return map;
@@ -116,8 +157,10 @@ function workloadOf(id: SpiffeId): Pick<Peer, "namespace" | "serviceAccount"> {
 }
 
 /** Claims as those of a token that was signed by its issuer's key and is valid now. */
-function tokenUnder(rules: readonly JwtRule[], claims: ExplainInboundRequest["claims"]): Reading<VerifiedToken | undefined> {
-  if (claims === undefined || rules.length === 0) return read(undefined);
+function tokenUnder(
+  rules: readonly JwtRule[],
+  claims: Readonly<Record<string, unknown>>,
+): Reading<{ readonly rule: JwtRule; readonly token: VerifiedToken }> {
   const { iss, sub, aud } = claims;
   const audiences = [aud].flat().filter((each) => typeof each === "string");
   const ofIssuer = rules.filter(({ issuer }) => issuer === iss);
@@ -125,5 +168,6 @@ function tokenUnder(rules: readonly JwtRule[], claims: ExplainInboundRequest["cl
   const rule = ofIssuer.find((each) => each.audiences.length === 0 || each.audiences.some((audience) => audiences.includes(audience)));
   if (rule === undefined)
     return refused(`none of its audiences is one of the rule's: ${ofIssuer.flatMap((each) => each.audiences).join(", ")}`);
-  return read({ rule: rule.name, issuer: rule.issuer, subject: typeof sub === "string" ? sub : null, audiences, claims });
+  const token = { rule: rule.name, issuer: rule.issuer, subject: typeof sub === "string" ? sub : null, audiences, claims };
+  return read({ rule, token });
 }

@@ -5,10 +5,9 @@ import type { Layer } from "../layer.ts";
 import { derive, type MeshRequest, requestName } from "../message.ts";
 import type { InboundPolicy } from "../model/inbound-policy.ts";
 import type { JwtRule } from "../model/jwt.ts";
-import { headersWithout } from "./headers-without.ts";
 import type { KeySets } from "./key-sets.ts";
 import type { AdmittedToken } from "./token-cache.ts";
-import { claimText } from "./token-claim-headers.ts";
+import { claimHeadersOf, headersBelowTokens } from "./token-headers.ts";
 import { type FoundToken, findTokens, type TokenLocation, tokenLocations } from "./token-locations.ts";
 import { TokenVerifier } from "./token-verifier.ts";
 
@@ -89,29 +88,16 @@ function refusal(request: MeshRequest, why: string, code: "unauthenticated" | "i
 }
 
 function rulesOf(rules: readonly JwtRule[]): Rules {
-  const claimHeaders = new Set(rules.flatMap((rule) => rule.claimHeaders.map(({ header }) => header)));
-  return { of: rules, locations: tokenLocations(rules), claimHeaders: [...claimHeaders] };
+  return { of: rules, locations: tokenLocations(rules), claimHeaders: claimHeadersOf(rules) };
 }
 
 /** The request as the application may see it. */
 function admit(request: MeshRequest, rules: Rules, presented: readonly AdmittedAt[]): MeshRequest {
-  const spoofable = rules.claimHeaders.filter((header) => request.headers[header] !== undefined);
-  const byRule = [...presented].sort((one, other) => rules.of.indexOf(one.admitted.rule) - rules.of.indexOf(other.admitted.rule));
+  const byRule = presented
+    .map(({ header, admitted: { rule, token } }) => ({ header, rule, token }))
+    .sort((one, other) => rules.of.indexOf(one.rule) - rules.of.indexOf(other.rule));
   const [first] = byRule;
-  if (first) setVerifiedToken(request, first.admitted.token);
-  const taken = presented.filter(({ admitted }) => !admitted.rule.forward).map(({ header }) => header);
-  const given = claimFields(byRule);
-  if (spoofable.length + taken.length + given.length === 0) return request;
-  const headers = headersWithout(request.headers, [...spoofable, ...taken]);
-  for (const { header, value } of given) headers[header] ??= value;
-  return derive(request, { headers });
-}
-
-function claimFields(presented: readonly AdmittedAt[]): { readonly header: string; readonly value: string }[] {
-  return presented.flatMap(({ admitted: { rule, token } }) =>
-    rule.claimHeaders.flatMap(({ header, claim }) => {
-      const value = claimText(token.claims, claim);
-      return value === undefined ? [] : [{ header, value }];
-    }),
-  );
+  if (first) setVerifiedToken(request, first.token);
+  const headers = headersBelowTokens(request.headers, rules.claimHeaders, byRule);
+  return headers === request.headers ? request : derive(request, { headers });
 }

@@ -1,8 +1,9 @@
+import type { Reading } from "../identity/names/reading.ts";
 import { parseSpiffeId } from "../identity/names/spiffe-id.ts";
 import { compileSpiffeIdMatcher, type SpiffeIdMatcher } from "../identity/names/spiffe-id-matcher.ts";
 import { inboundConnection, setForwardedPeers } from "../inbound-call.ts";
 import { InboundRefusal } from "../inbound-refusal.ts";
-import type { Peer } from "../inbound-request-context.ts";
+import type { ForwardedPeer, Peer } from "../inbound-request-context.ts";
 import type { Layer } from "../layer.ts";
 import { derive, requestName } from "../message.ts";
 import type { InboundPolicy } from "../model/inbound-policy.ts";
@@ -20,24 +21,19 @@ export const FORWARDED_CLIENT_CERT_HEADER = "x-forwarded-client-cert";
 export function identityHeaders(policy: () => InboundPolicy | null): Layer {
   let trusted: readonly SpiffeIdMatcher[] = [];
   let compiledFrom: readonly string[] = [];
-  const isTrusted = (peer: Peer | null): boolean => {
+  const trustedPeers = (): readonly SpiffeIdMatcher[] => {
     const patterns = policy()?.trustedPeers ?? [];
     if (patterns !== compiledFrom) {
-      // A pattern that is none is refused before it comes into force; here it would be nobody.
-      trusted = patterns.map(compileSpiffeIdMatcher).flatMap((matcher) => (matcher.ok ? [matcher.value] : []));
+      trusted = compileTrustedPeers(patterns);
       compiledFrom = patterns;
     }
-    if (peer === null || trusted.length === 0) return false;
-    const id = parseSpiffeId(peer.spiffeId);
-    return id.ok && trusted.some((matcher) => matcher.matches(id.value));
+    return trusted;
   };
   return (next) => (request) => {
     const field = request.headers[FORWARDED_CLIENT_CERT_HEADER];
     if (field === undefined) return next(request);
-    if (!isTrusted(inboundConnection(request).peer))
-      return next(derive(request, { headers: headersWithout(request.headers, [FORWARDED_CLIENT_CERT_HEADER]) }));
-    // Fields of one name are one list (RFC 9110 section 5.3), as every proxy on the way may have joined them.
-    const reading = parseForwardedClientCert(typeof field === "string" ? field : field.join(","));
+    const reading = forwardedBy(inboundConnection(request).peer, field, trustedPeers());
+    if (reading === null) return next(derive(request, { headers: headersWithout(request.headers, [FORWARDED_CLIENT_CERT_HEADER]) }));
     if (!reading.ok) {
       const why = `serving ${requestName(request)}: ${FORWARDED_CLIENT_CERT_HEADER}: ${reading.reason}`;
       return Promise.reject(new InboundRefusal("invalid_request", why, {}));
@@ -45,4 +41,22 @@ export function identityHeaders(policy: () => InboundPolicy | null): Layer {
     setForwardedPeers(request, reading.value);
     return next(request);
   };
+}
+
+/** A pattern that is none is refused before it comes into force; here it would be nobody. */
+export function compileTrustedPeers(patterns: readonly string[]): readonly SpiffeIdMatcher[] {
+  return patterns.map(compileSpiffeIdMatcher).flatMap((matcher) => (matcher.ok ? [matcher.value] : []));
+}
+
+/** Whom a peer that is trusted says it serves; null: nobody listens to it, and the field is to be taken away. */
+export function forwardedBy(
+  peer: Peer | null,
+  field: string | readonly string[],
+  trusted: readonly SpiffeIdMatcher[],
+): Reading<readonly ForwardedPeer[]> | null {
+  if (peer === null || trusted.length === 0) return null;
+  const id = parseSpiffeId(peer.spiffeId);
+  if (!id.ok || !trusted.some((matcher) => matcher.matches(id.value))) return null;
+  // Fields of one name are one list (RFC 9110 section 5.3), as every proxy on the way may have joined them.
+  return parseForwardedClientCert(typeof field === "string" ? field : field.join(","));
 }
