@@ -7,8 +7,8 @@ import {
 } from "@grpc/grpc-js";
 import type { CallOptions, Mesh, RpcKind } from "@heddle/core";
 import { checkCallOptions } from "@heddle/http";
-import { clientVariant, reportUnused } from "./client-variant.ts";
 import { MeshChannel } from "./mesh-channel.ts";
+import { reportUnused } from "./unused-options.ts";
 
 declare module "@grpc/grpc-js/build/src/client.js" {
   interface CallOptions {
@@ -60,12 +60,10 @@ export function meshGrpc<Client, Options extends object>(
 }
 
 function optionsOf(mesh: Mesh, mayLeave: boolean): MeshGrpcOptions {
-  const variants = variantsOf(mesh);
   return {
     channelFactoryOverride(target, channelCredentials, options) {
       reportUnused(options, target, mesh);
-      const client = clientVariant(options, variants);
-      return new MeshChannel({ mesh, target, credentials: channelCredentials, options, client, mayLeave });
+      return new MeshChannel({ mesh, target, credentials: channelCredentials, options: { ...options }, mayLeave });
     },
     callInvocationTransformer(properties) {
       const { channel, methodDefinition, callOptions, call } = properties;
@@ -80,16 +78,4 @@ function optionsOf(mesh: Mesh, mayLeave: boolean): MeshGrpcOptions {
 function kindOf({ requestStream, responseStream }: { readonly requestStream: boolean; readonly responseStream: boolean }): RpcKind {
   if (requestStream) return responseStream ? "bidi-stream" : "client-stream";
   return responseStream ? "server-stream" : "unary";
-}
-
-/** Those of one mesh, whose connections they are. */
-const variantsOfMeshes = new WeakMap<Mesh, Map<string, object>>();
-
-function variantsOf(mesh: Mesh): Map<string, object> {
-  let variants = variantsOfMeshes.get(mesh);
-  if (!variants) {
-    variants = new Map();
-    variantsOfMeshes.set(mesh, variants);
-  }
-  return variants;
 }

@@ -128,15 +128,15 @@ function world(): World {
   const transport = fakeGrpcTransport({ clock });
   const retry = {
     maxRetries: 5,
-    on: ["reset" as const],
-    methods: ["POST"],
+    on: ["grpc:unavailable" as const],
+    methods: [],
     perTryTimeoutMs: null,
     backoff: { baseMs: 1, maxMs: 5 },
     retryAfterMaxMs: 0,
   };
   const snapshot = snapshotOf({
     virtualHosts: [virtualHostOf({ routes: [routeOf({ retry })] })],
-    backends: [backendOf({ protocol: "http2" })],
+    backends: [backendOf({ protocol: "grpc" })],
     endpointSets: [endpointSetOf({ addresses: [ADDRESS] })],
   });
   const mesh = createMesh({ config: staticSource(snapshot), transport, clock, random: seededRandom(1), onProblem: () => {} });

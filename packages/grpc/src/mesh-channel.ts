@@ -20,9 +20,8 @@ export interface MeshChannelParts {
   /** As the client was given it: the name of a service, one of its hosts, or a target such as `dns:///reviews:9080`. */
   readonly target: string;
   readonly credentials: ChannelCredentials;
+  /** Those of the client, which nobody changes. */
   readonly options: ChannelOptions;
-  /** What connections below have to know of the client. */
-  readonly client: object | null;
   /** A host that no service claims may be called past the mesh, where `mesh.egress` allows. */
   readonly mayLeave: boolean;
 }
@@ -43,6 +42,8 @@ export class MeshChannel implements ChannelInterface {
   readonly #defaultHost: string;
   readonly #scheme: "http" | "https";
   readonly #credentials: CallCredentials | null;
+  /** Connections below are made by what the client's options say of them. */
+  readonly #client: ChannelOptions | null;
   readonly #calls = new Set<MeshCall>();
   readonly #watches = new Set<() => void>();
   /** For a host that no service claims; made when one is called. */
@@ -58,6 +59,7 @@ export class MeshChannel implements ChannelInterface {
     this.#defaultHost = typeof authority === "string" ? authority.toLowerCase() : this.#authority;
     this.#scheme = isSecure(parts.credentials) ? "https" : "http";
     this.#credentials = callCredentialsOf(parts.credentials);
+    this.#client = Object.keys(parts.options).length === 0 ? null : parts.options;
   }
 
   /** The same channel for one call, of which more is known. */
@@ -84,7 +86,7 @@ export class MeshChannel implements ChannelInterface {
     { kind, options, surface }: CallKnowledge,
   ): GrpcCall {
     if (this.#isClosed) throw new Error("Channel has been shut down");
-    const { mesh, target, client } = this.#parts;
+    const { mesh, target } = this.#parts;
     const propagateFlags = flags ?? propagate.DEFAULTS;
     const inherits = parent !== null && (propagateFlags & propagate.DEADLINE) !== 0;
     const deadline = Math.min(epochOf(given), inherits ? epochOf(parent.getDeadline()) : Number.POSITIVE_INFINITY);
@@ -98,7 +100,7 @@ export class MeshChannel implements ChannelInterface {
       path,
       kind,
       options,
-      client,
+      client: this.#client,
       deadline,
       parent,
       propagateFlags,

@@ -9,7 +9,6 @@ import {
   checkCallOptions,
   type Failures,
   type FetchFunction,
-  httpTransport,
   installMesh,
   type Listener,
   type ListenOptions,
@@ -34,6 +33,7 @@ import { type MeshConfig, PROCESS } from "./find-config.ts";
 import type { GrpcClientClass, GrpcClientOptions } from "./grpc-client.ts";
 import { grpcPackage } from "./grpc-package.ts";
 import { type GrpcListener, type GrpcListenOptions, type GrpcServer, isGrpcServer } from "./grpc-server.ts";
+import { meshTransport } from "./mesh-transport.ts";
 import { type JoinOptions, resolveOptions } from "./options.ts";
 
 /**
@@ -103,7 +103,7 @@ export interface JoinedMesh<Names extends string = string>
 export async function joinMesh<M extends MeshConfig = MeshConfig>(options: JoinOptions<M> = {}): Promise<JoinedMesh<ServiceName<M>>> {
   const { failures, ...resolved } = await resolveOptions(options, PROCESS);
   if (resolved.bypass) console.error(BYPASSED);
-  const mesh = createMesh({ ...resolved, transport: httpTransport(), ownCalls: ownCalls() });
+  const mesh = createMesh({ ...resolved, transport: meshTransport(), ownCalls: ownCalls() });
   try {
     await mesh.ready();
   } catch (error) {
