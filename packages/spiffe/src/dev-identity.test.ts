@@ -187,6 +187,24 @@ describe("renewal", () => {
     expect(states.length).toBeLessThanOrEqual(25);
   });
 
+  test("comes at another share of life where that is asked for", async () => {
+    const { virtual, states } = watching({ dir: newFolder(), lifetime: "1h", rotation: { fraction: 0.8, jitter: 0 } });
+    await virtual.advance(0.8 * HOUR - 1);
+    expect(states).toHaveLength(1);
+    await virtual.advance(1);
+    expect(states).toHaveLength(2);
+  });
+
+  test.each([
+    [{ fraction: 1 }, "identity.dev rotation.fraction: 1 must be above 0 and at most 0.9"],
+    [{ fracton: 0.5 }, "fracton"],
+    [{ backoff: { minMs: 1_000, maxMs: 1 } }, "identity.dev rotation.backoff.maxMs: 1 must be"],
+  ])("as nobody can want it is a TypeError: %o", (rotation, message) => {
+    expect(() => devIdentity({ dir: newFolder(), rotation: rotation as object })).toThrow(
+      expect.objectContaining({ name: "TypeError", message: expect.stringContaining(message) }),
+    );
+  });
+
   test("counts life from when it was issued, and not from the minute before in which it begins", async () => {
     const { virtual, states } = watching({ dir: newFolder(), lifetime: "2m" });
     await virtual.advance(50_000);

@@ -11,6 +11,7 @@ import {
   parseTrustDomain,
   type Reading,
   RotationSchedule,
+  type RotationTiming,
   rotationTiming,
   segmentProblem,
   spiffeId,
@@ -30,8 +31,10 @@ export interface DevIdentityOptions {
   readonly trustDomain?: string;
   /** Whose certificate it is: one segment of a path. Default: the service that the process joins as. */
   readonly service?: string;
-  /** How long a certificate is valid, from `2s` to `24h`; it is renewed after half of that. Default: `1h`. */
+  /** How long a certificate is valid, from `2s` to `24h`. Default: `1h`. */
   readonly lifetime?: Duration;
+  /** When in its life it is renewed, and how what failed is tried again. Default: after half of it, at most 5 % of it earlier by chance. */
+  readonly rotation?: Partial<RotationTiming>;
   /** Issues although NODE_ENV is `production`. Default: false. */
   readonly allowInProduction?: boolean;
 }
@@ -45,7 +48,7 @@ export const DEV_DIR = ".heddle/ca";
 export const DEV_TRUST_DOMAIN = "heddle.test";
 /** A root that lies about for longer is worth making anew. */
 export const DEV_ROOT_LIFETIME_MS: number = 365 * 24 * 3_600_000;
-const KEYS = ["dir", "trustDomain", "service", "lifetime", "allowInProduction"];
+const KEYS = ["dir", "trustDomain", "service", "lifetime", "rotation", "allowInProduction"];
 const SHORTEST_MS = 2_000;
 const POLL_MS = 1_000;
 /** Folders that this process was warned of: one that runs several meshes is told once. */
@@ -54,7 +57,7 @@ const MAKE_ANOTHER = "make another in its place: take the folder away and run he
 
 /**
  * An identity for development: `spiffe://{trustDomain}/{service}`, signed by an authority whose key lies in a folder, held in memory, renewed
- * at half of its life. Processes that share the folder trust each other; who can read the folder can be any of them, so this is not for
+ * at half of its life or as `rotation` says. Processes that share the folder trust each other; who can read the folder can be any of them, so this is not for
  * production, which it says in a warning. With NODE_ENV=production it gives no identity, unless `allowInProduction`.
  * A changed `ca.crt` or `ca.key` is in force after 2 s at most; `ca.crt` may hold old and new root together.
  * Throws TypeError for options that are wrong; what is wrong with the folder is told to the listener, and looked at again until it is well.
@@ -67,6 +70,7 @@ export function devIdentity(
   const { dir = DEV_DIR, service = null, lifetime = "1h" } = options;
   const lifetimeMs = durationMs(lifetime, "identity.dev lifetime");
   if (lifetimeMs < SHORTEST_MS) throw new TypeError(`identity.dev lifetime: ${String(lifetime)} must be at least ${SHORTEST_MS / 1_000}s`);
+  const timing = rotationTiming(options.rotation, "identity.dev rotation");
   const trustDomain = options.trustDomain === undefined ? null : checked(parseTrustDomain(options.trustDomain));
   if (service !== null) checkSegment(service);
   const folder = authorityFolder(dir);
@@ -91,7 +95,7 @@ export function devIdentity(
         problem(`identity.dev cannot issue for the service ${JSON.stringify(who)}: ${inName}; say identity.dev({ service })`);
         return () => {};
       }
-      const identity = new DevIdentity({ folder, trustDomain, service: who, lifetimeMs }, listener, given);
+      const identity = new DevIdentity({ folder, trustDomain, service: who, lifetimeMs, timing }, listener, given);
       return () => identity.close();
     },
   };
@@ -112,6 +116,7 @@ interface DevSettings {
   readonly trustDomain: string | null;
   readonly service: string;
   readonly lifetimeMs: number;
+  readonly timing: RotationTiming;
 }
 
 /** Follows the folder and keeps a certificate from what is in it. */
@@ -138,7 +143,7 @@ class DevIdentity {
     this.#listener = listener;
     this.#surroundings = surroundings;
     const { clock, random } = surroundings;
-    this.#schedule = new RotationSchedule({ clock, random, timing: rotationTiming(), renew: () => this.#issue() });
+    this.#schedule = new RotationSchedule({ clock, random, timing: settings.timing, renew: () => this.#issue() });
     const { path } = settings.folder;
     if (!WARNED_OF.has(path)) {
       WARNED_OF.add(path);

@@ -1,3 +1,4 @@
+import { checkKeys } from "../option-keys.ts";
 import type { Random } from "../random.ts";
 
 /** When certificates are renewed. Shares are of the certificate's life, from its notBefore to its notAfter. */
@@ -30,8 +31,12 @@ export interface Life {
   readonly notAfterMs: number;
 }
 
-/** Fills in what is not given. Throws TypeError that names the first value outside of its range. */
+const KEYS = ["fraction", "jitter", "margin", "backoff"];
+
+/** Fills in what is not given. Throws TypeError that names the first value outside of its range, or a key that there is not. */
 export function rotationTiming(given: Partial<RotationTiming> = {}, where = "rotation"): RotationTiming {
+  checkKeys(given, KEYS, where);
+  checkKeys(given.backoff ?? {}, ["minMs", "maxMs"], `${where}.backoff`);
   const timing = { ...DEFAULT_ROTATION, ...given };
   const { fraction, jitter, margin, backoff } = timing;
   const rules: readonly (readonly [string, boolean, string])[] = [
