@@ -62,7 +62,7 @@ interface Seen {
 }
 
 /** Runs the two layers that believe headers; what their application would inherit, or null where it was not called. */
-function inherited(headers: HeaderMap, trustHeaders: boolean): Seen | null {
+function inherited(headers: HeaderMap, trustHeaders: boolean, isCall = false): Seen | null {
   let seen: Seen | null = null;
   const application = ((): Promise<MeshResponse> => {
     const scope = currentScope();
@@ -77,8 +77,9 @@ function inherited(headers: HeaderMap, trustHeaders: boolean): Seen | null {
     path: "/",
     headers,
     app: application as unknown as Parameters<typeof startInbound>[1]["app"],
+    ...(isCall && { rpc: { kind: "unary", waitForReady: false, client: null } }),
   });
-  const stack = inboundContext(() => policy, readTraceContext)(inboundDeadline(policy, clock)(application));
+  const stack = inboundContext(() => policy, readTraceContext)(inboundDeadline(policy, { clock, deadlines })(application));
   void stack(request as unknown as Parameters<Handler>[0]).catch((error: unknown) => {
     if (!(error instanceof MeshError) || error.code !== "deadline_exceeded") throw error;
   });
@@ -97,6 +98,22 @@ fuzz(
     const isRetry = trusts && (digitsOf(first(attempts) ?? "", 1, 4) ?? 0) > 1;
     const deadlineAt = trusts && expectedMs !== undefined ? NOW + expectedMs : Number.POSITIVE_INFINITY;
     expectSame(seen, isLate ? null : { deadlineAt, isRetry });
+  },
+);
+
+const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
+
+fuzz(
+  "believes grpc-timeout exactly if the policy trusts it and it is at most eight digits and a unit",
+  fc.record({ timeout: fc.oneof(field, fc.stringMatching(/^[0-9]{0,9}[HMSmunhs ]$/)), trusts: fc.boolean() }),
+  ({ timeout, trusts }) => {
+    const seen = inherited({ "grpc-timeout": timeout }, trusts, true);
+    const text = first(timeout) ?? "";
+    const amount = digitsOf(text.slice(0, -1), 1, 8);
+    const unit = UNIT_MS[text.slice(-1)];
+    const givenMs = trusts && amount !== undefined && unit !== undefined ? amount * unit : Number.POSITIVE_INFINITY;
+    const deadlineAt = givenMs > 99_999_999 ? Number.POSITIVE_INFINITY : NOW + givenMs;
+    expectSame(seen, deadlineAt <= NOW ? null : { deadlineAt, isRetry: false });
   },
 );
 

@@ -5,6 +5,7 @@ import type { Layer } from "../../packages/core/src/layer.ts";
 import type { HeaderMap, MeshResponse } from "../../packages/core/src/message.ts";
 import type { InboundPolicy } from "../../packages/core/src/model/inbound-policy.ts";
 import { PushBody } from "../../packages/core/src/push-body.ts";
+import type { RpcKind } from "../../packages/core/src/rpc.ts";
 import { plainSecurity } from "../../packages/core/test/inbound-security.ts";
 import { type VirtualClock, virtualClock } from "../../packages/testing/src/virtual-clock.ts";
 
@@ -31,6 +32,8 @@ export function inboundPolicy(facts: Partial<InboundPolicy> = {}): InboundPolicy
 
 export interface RequestFacts {
   readonly headers?: HeaderMap;
+  /** Then it is a gRPC call of `/shop.Ratings/Get`. */
+  readonly kind?: RpcKind;
   readonly app?: () => Promise<MeshResponse>;
 }
 
@@ -51,6 +54,7 @@ export function inboundStack(facts: StackFacts = {}): Stack {
   const layers = facts.layers ?? [];
   const handler = composeInbound({
     clock,
+    deadlines,
     policy: () => policy,
     isReady: facts.isReady ?? (() => true),
     accessLog: facts.accessLog ?? null,
@@ -64,8 +68,19 @@ export function inboundStack(facts: StackFacts = {}): Stack {
     clock,
     deadlines,
     inFlight,
-    start: ({ headers = {}, app = answering() } = {}) =>
-      startInbound({ clock, deadlines }, { method: "GET", scheme: "http", authority: "reviews", path: "/", headers, app }),
+    start: ({ headers = {}, kind, app = answering() } = {}) =>
+      startInbound(
+        { clock, deadlines },
+        {
+          method: kind === undefined ? "GET" : "POST",
+          scheme: "http",
+          authority: "reviews",
+          path: kind === undefined ? "/" : "/shop.Ratings/Get",
+          headers,
+          app,
+          ...(kind !== undefined && { rpc: { kind, waitForReady: false, client: null } }),
+        },
+      ),
     serve: ({ request }) => handler(request),
   };
 }

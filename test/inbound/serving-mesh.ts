@@ -78,6 +78,7 @@ export function servingMesh(facts: ServingFacts = {}): TestServingMesh {
     // For types, packages see each other as built; composeInbound is not exported.
     inbound: composeInbound({
       clock,
+      deadlines: deadlines as unknown as Parameters<typeof composeInbound>[0]["deadlines"],
       policy: () => policy,
       isReady: facts.isReady ?? (() => true),
       accessLog: record,

@@ -1,6 +1,7 @@
 import { MeshError, type MeshErrorCode } from "./errors.ts";
 import type { Layer } from "./layer.ts";
 import { type HeaderMap, localResponse } from "./message.ts";
+import { trailersOnly } from "./rpc-answer.ts";
 
 /** Names the MeshError code of an answer made by the mesh. */
 export const ERROR_HEADER = "x-heddle-error";
@@ -17,12 +18,20 @@ export class InboundRefusal extends MeshError {
   }
 }
 
-/** Answers what a layer below refused: the error's status, no body unless it has one, its code in `x-heddle-error`. Other errors pass. */
+/**
+ * Answers what a layer below refused: the error's status, no body unless it has one, its code in `x-heddle-error`. A gRPC call ends at once
+ * with the error's status of gRPC, and the body or the code as its message; the headers stay where they are, which is one place then. Other
+ * errors pass.
+ */
 export const answerRefusals: Layer = (next) => (request) =>
   next(request).catch((error: unknown) => {
     if (!(error instanceof MeshError)) throw error;
     const { body, headers } = error instanceof InboundRefusal ? error : NOTHING_MORE;
-    return localResponse(error.status, body, { ...headers, [ERROR_HEADER]: error.code });
+    const all = { ...headers, [ERROR_HEADER]: error.code };
+    if (request.context.rpc === null) return localResponse(error.status, body, all);
+    const answer = trailersOnly(error.grpcStatus, body || error.code);
+    Object.assign(answer.headers, { ...all, ...answer.headers });
+    return answer;
   });
 
 const NOTHING_MORE = { body: "", headers: {} };

@@ -3,6 +3,7 @@ import type { AuthorizationCounters } from "./authorization/counters.ts";
 import { identityHeaders } from "./authorization/identity-headers.ts";
 import { normalPath } from "./authorization/normal-path.ts";
 import type { Clock } from "./clock.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { MeshError } from "./errors.ts";
 import { inboundContext } from "./inbound-context.ts";
 import { inboundDeadline } from "./inbound-deadline.ts";
@@ -18,6 +19,7 @@ import { readTraceContext } from "./telemetry/propagation.ts";
 /** What the inbound stack is made of. Functions are asked at every request: their answers may change while the process runs. */
 export interface InboundDeps {
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
   /** The policy in force for the service of this process, the same object until it changes; null: none is known. */
   readonly policy: () => InboundPolicy | null;
   /** Every source has spoken. */
@@ -68,7 +70,7 @@ export function composeInbound(deps: InboundDeps): Handler {
 }
 
 /** What the policy in force asks for; what it does not ask for is not there. */
-function policyLayers(policy: InboundPolicy, { layers, clock, security }: InboundDeps): readonly (Layer | null)[] {
+function policyLayers(policy: InboundPolicy, { layers, clock, deadlines, security }: InboundDeps): readonly (Layer | null)[] {
   const { authorization, jwt } = policy;
   return [
     // Before all that looks at the request: what came in the clear is refused, whatever it says.
@@ -80,7 +82,7 @@ function policyLayers(policy: InboundPolicy, { layers, clock, security }: Inboun
     // Below all that is counted, logged and traced, so that what they refuse is seen; above the policies of the mesh, which they may spare work.
     ...layers(),
     // Before all that costs: nobody waits for a request whose deadline has passed. Sets what calls of the application inherit.
-    inboundDeadline(policy, clock),
+    inboundDeadline(policy, { clock, deadlines }),
     // Below what sheds load without looking at it: a signature costs more than all the rest.
     jwt.length === 0 ? null : security.authenticate(policy),
     // Last: it decides by all that was found out above.

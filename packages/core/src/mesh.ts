@@ -172,7 +172,7 @@ class RunningMesh implements Mesh {
     });
     this.#resources = new Resources({ ...time, metrics: this.#metrics.layer("resource"), extensions: this.#extensions });
     this.inbound = composeInbound({
-      clock: this.clock,
+      ...time,
       policy: () => this.#inboundPolicy(),
       isReady: () => this.#isReady(),
       accessLog: this.#log?.layer("inbound") ?? null,
