@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readCertificate, readTrustBundle, trustBundles } from "@heddle/core";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { peerVerifier } from "../../packages/core/src/identity/verify-peer.ts";
 import { heddle } from "./heddle.ts";
 
@@ -29,6 +29,23 @@ function verdict(folder: string) {
   if (!bundle.ok) throw new Error(bundle.reason);
   return peerVerifier().verify({ presented: chain, bundles: trustBundles([bundle.value]), nowMs: now, purpose: "server", expected: null });
 }
+
+test("where NODE_ENV is production nothing is made, unless it is asked for by name", async () => {
+  vi.stubEnv("NODE_ENV", "production");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const refused = {
+    code: 1,
+    out: "",
+    err: expect.stringMatching(/^error: NODE_ENV is production.*nothing was written.*--allow-in-production/),
+  };
+  expect(await heddle("ca", "init")).toMatchObject(refused);
+  expect(existsSync(".heddle")).toBe(false);
+  expect(await heddle("ca", "init", "--allow-in-production")).toMatchObject({ code: 0 });
+  expect(await heddle("ca", "issue", "web")).toMatchObject(refused);
+  expect(existsSync(".heddle/web")).toBe(false);
+  expect(await heddle("ca", "issue", "web", "--allow-in-production")).toMatchObject({ code: 0 });
+  expect(verdict(".heddle/web").ok).toBe(true);
+});
 
 describe("ca init", () => {
   test("makes an authority whose key its owner alone can read, and says loudly that it is not for production", async () => {

@@ -1,19 +1,25 @@
 import { parseArgs } from "node:util";
 import { parseTrustDomain, systemClock } from "@heddle/core";
 import { Authority, authorityFolder, createAuthorityFolder, DEV_DIR, DEV_ROOT_LIFETIME_MS, DEV_TRUST_DOMAIN } from "@heddle/spiffe";
-import { warnOfAuthority } from "./ca-warning.ts";
+import { isRefusedInProduction, warnOfAuthority } from "./ca-production.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 
 export const caInit: Command = {
-  usage: "ca init [--dir DIR] [--trust-domain NAME] [--json]",
+  usage: "ca init [--dir DIR] [--trust-domain NAME] [--allow-in-production] [--json]",
   summary: "init makes a certificate authority of a trust domain in a folder that is empty or missing.",
   async run(args, output) {
     const { values } = parseArgs({
       args: [...args],
-      options: { dir: { type: "string" }, "trust-domain": { type: "string" }, json: { type: "boolean" } },
+      options: {
+        dir: { type: "string" },
+        "trust-domain": { type: "string" },
+        json: { type: "boolean" },
+        "allow-in-production": { type: "boolean" },
+      },
     });
     const trustDomain = parseTrustDomain(values["trust-domain"] ?? DEV_TRUST_DOMAIN);
     if (!trustDomain.ok) throw new UsageError(trustDomain.reason);
+    if (isRefusedInProduction(output, values["allow-in-production"])) return EXIT.failed;
     const folder = authorityFolder(values.dir ?? DEV_DIR);
     const authority = Authority.create({
       trustDomain: trustDomain.value,

@@ -3,13 +3,13 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseDuration, parseSpiffeId, type SpiffeId, spiffeId, systemClock } from "@heddle/core";
 import { type Authority, authorityFolder, DEV_DIR, newKeyPair, readAuthorityFolder, writePem } from "@heddle/spiffe";
-import { warnOfAuthority } from "./ca-warning.ts";
+import { isRefusedInProduction, warnOfAuthority } from "./ca-production.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 
 const DEFAULT_LIFETIME = "24h";
 
 export const caIssue: Command = {
-  usage: "ca issue NAME [--dir DIR] [--out DIR] [--lifetime 24h] [--force] [--json]",
+  usage: "ca issue NAME [--dir DIR] [--out DIR] [--lifetime 24h] [--force] [--allow-in-production] [--json]",
   summary: "issue writes a certificate for a service, with its key, that this authority signs.",
   async run(args, output) {
     const { values, positionals } = parseArgs({
@@ -21,6 +21,7 @@ export const caIssue: Command = {
         lifetime: { type: "string" },
         force: { type: "boolean" },
         json: { type: "boolean" },
+        "allow-in-production": { type: "boolean" },
       },
     });
     const [name, ...more] = positionals;
@@ -29,6 +30,7 @@ export const caIssue: Command = {
     if (lifetimeMs === undefined || lifetimeMs < 1_000)
       throw new UsageError(`--lifetime ${JSON.stringify(values.lifetime)} must be a duration such as 30m or 8h, from 1s to 24h`);
     if (values.out === undefined && name.includes("/")) throw new UsageError("a SPIFFE ID needs --out DIR");
+    if (isRefusedInProduction(output, values["allow-in-production"])) return EXIT.failed;
     const folder = authorityFolder(values.dir ?? DEV_DIR);
     const fail = (reason: string): number => {
       output.err.write(`error: ${reason}\n`);
