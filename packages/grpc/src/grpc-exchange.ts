@@ -86,13 +86,18 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
   }
 
   handTo(channel: GrpcJsChannel): void {
+    const request = this.#request as MeshRequest;
+    if (request.body instanceof Uint8Array && !channel.takes(request.body)) {
+      this.refuse(tooLarge(request));
+      return;
+    }
     const started = channel.start(this, this);
     this.#started = started;
     const { call } = started;
     call.startRead();
-    const body = sendableBody((this.#request as MeshRequest).body, this);
+    const body = sendableBody(request.body, this);
     if (body !== null && typeof body !== "string" && !(body instanceof Uint8Array)) {
-      void this.#sendChunks(started, body);
+      void this.#sendChunks(channel, started, body);
       return;
     }
     if (body !== null) call.sendMessageWithContext({}, bytesOf(body));
@@ -189,7 +194,9 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
   #ended(status: CallStatus): void {
     if (this.isOver) return;
     const trailers = this.#trailers;
-    if (trailers !== null && Number(trailers["grpc-status"]) === status.code) this.#complete(http2HeadersOf(trailers));
+    // Whatever the server calls its status, it is one; another code is what this side made of a message that came before.
+    if (trailers?.["grpc-status"] !== undefined && Object.is(Number(trailers["grpc-status"]), status.code))
+      this.#complete(http2HeadersOf(trailers));
     else this.#broke(status, trailers);
   }
 
@@ -211,11 +218,6 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
     const { connection } = this;
     const attempt = this.#request?.attempt;
     if (attempt?.reusedConnection && connection?.bytesRead !== this.#bytesReadBefore) attempt.reusedConnection = false;
-    if (connection === null && status.code === GrpcStatus.RESOURCE_EXHAUSTED) {
-      // Only what is too large to be sent ends so before it has a connection.
-      this.#fail(tooLarge(this.#request as MeshRequest, status));
-      return;
-    }
     this.#fail(
       callFailure({
         status,
@@ -234,13 +236,14 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
     this.#started?.call.startRead();
   }
 
-  async #sendChunks({ call }: StartedCall, chunks: Chunks): Promise<void> {
+  async #sendChunks(channel: GrpcJsChannel, { call }: StartedCall, chunks: Chunks): Promise<void> {
     const iterator = chunks[Symbol.asyncIterator]();
     this.#chunks = iterator;
     try {
       for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
         if (this.isOver) return;
         const bytes = bytesOf(next.value);
+        if (!channel.takes(bytes)) throw tooLarge(this.#request as MeshRequest);
         // grpc-js holds one message: another one before its callback would take its place.
         await new Promise<void>((resolve) => {
           this.#written = resolve;
@@ -303,6 +306,7 @@ function notACall(request: MeshRequest): MeshError {
   );
 }
 
-function tooLarge(request: MeshRequest, status: CallStatus): MeshError {
-  return new MeshError("invalid_request", `${requestName(request)}: ${status.details}`, { grpcStatus: status.code });
+function tooLarge(request: MeshRequest): MeshError {
+  const words = `${requestName(request)}: a message is larger than grpc.max_send_message_length of its client allows`;
+  return new MeshError("invalid_request", words, { grpcStatus: GrpcStatus.RESOURCE_EXHAUSTED });
 }

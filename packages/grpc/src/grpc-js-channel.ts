@@ -70,6 +70,7 @@ export class GrpcJsChannel {
   readonly #starting = new Map<number, CallStart>();
   readonly #metadata: grpcJs.Metadata;
   readonly #adopted = new WeakSet<object>();
+  readonly #mostBytes: number;
   #subchannel: Shape["subchannel"] | null = null;
 
   constructor(
@@ -80,6 +81,7 @@ export class GrpcJsChannel {
   ) {
     if (!isChecked || module !== grpcJs) checkGrpcJs(module);
     this.#wants = wants;
+    this.#mostBytes = options["grpc.max_send_message_length"] ?? -1;
     this.#metadata = new module.Metadata(METADATA);
     this.#channel = new module.Channel(`unix:${address}`, module.credentials.createInsecure(), { ...OPTIONS, ...options });
     const { internalChannel, subchannelPool } = shapeOf(this.#channel);
@@ -91,6 +93,11 @@ export class GrpcJsChannel {
     };
     const getOrCreate = subchannelPool.getOrCreateSubchannel.bind(subchannelPool);
     subchannelPool.getOrCreateSubchannel = (...args) => this.#adopt(getOrCreate(...args));
+  }
+
+  /** Whether a message is not above the client's limit: grpc-js looks when part of the call has been sent. */
+  takes(message: Uint8Array): boolean {
+    return this.#mostBytes < 0 || message.byteLength <= this.#mostBytes;
   }
 
   /** Sees to it that a connection is asked for, now. */
