@@ -1,6 +1,7 @@
-import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import {
   ATTEMPT_COUNT_HEADER,
+  type Deadlines,
   emptyHeaders,
   GrpcStatus,
   type HeaderMap,
@@ -14,9 +15,13 @@ import {
 } from "@heddle/core";
 import { bindListeners, DRAINING_HEADER } from "@heddle/http";
 
+/** How long a caller may go on sending that has its answer. */
+const SENDS_ON_MS = 1_000;
+
 /** What an answer is told of on its way out. */
 export interface AnswerFacts {
   readonly inbound: InboundRequestContext;
+  readonly deadlines: Deadlines;
   isDraining(): boolean;
   /** Told the status of the call when it is written. */
   onStatus(status: number): void;
@@ -71,12 +76,14 @@ export class CallAnswer implements MeshResponse {
     const told = this.#facts.isDraining() ? { ...headers, [DRAINING_HEADER]: "1" } : headers;
     const last = options?.endStream === true ? this.#tellRetried(told) : told;
     this.#respond.call(this.#stream, last, options);
+    if (options?.endStream === true) this.#closeSoon();
     return last;
   }
 
   sendTrailers(trailers: OutgoingHttpHeaders): OutgoingHttpHeaders {
     const last = this.#tellRetried(trailers);
     this.#sendTrailers.call(this.#stream, last);
+    this.#closeSoon();
     return last;
   }
 
@@ -106,6 +113,14 @@ export class CallAnswer implements MeshResponse {
     this.body.end(last);
     const status = headerValue(last, "grpc-status");
     if (status !== undefined) this.#facts.onStatus(readGrpcStatus(status));
+  }
+
+  /** Who has its answer may have more to send, for as long as it likes. Most end by themselves; others are told to stop (RFC 9113 section 8.1). */
+  #closeSoon(): void {
+    if (this.#stream.readableEnded) return;
+    const { deadlines } = this.#facts;
+    const limit = deadlines.add(SENDS_ON_MS, () => this.#stream.close(constants.NGHTTP2_NO_ERROR));
+    this.#stream.once("close", () => deadlines.remove(limit));
   }
 
   /** A failure that calls of the application had retried in vain says so: each hop above would only repeat those retries. */

@@ -61,6 +61,7 @@ export function serveCall(place: CallPlace, arrived: ArrivedStream): void {
   });
   const answer = new CallAnswer(stream, {
     inbound,
+    deadlines: serving.mesh.deadlines,
     isDraining: () => serving.isDraining,
     onStatus: (status) => {
       const endsAt = request.context.startedAt + timeoutMs - TIMER_EARLY_MS;
@@ -71,6 +72,8 @@ export function serveCall(place: CallPlace, arrived: ArrivedStream): void {
   const entered = serving.enter({ destroy: () => stream.close(constants.NGHTTP2_CANCEL) });
   // What breaks it is told by "close", which follows.
   stream.on("error", () => {});
+  // After a reset without an error Node waits for a reader of what had come, who has no reason to read any more.
+  stream.on("aborted", () => stream.resume());
   stream.on("close", () => {
     serving.leave(entered);
     if (!answer.body.hasEnded && !answer.isReplaced) request.cancel.cancel(callerLeft());

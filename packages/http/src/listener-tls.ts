@@ -119,6 +119,8 @@ export class Entrance {
       this.#release(arrival);
       // Whoever was verified stays who it is: a second handshake could bring another certificate.
       socket.disableRenegotiation();
+      // As a tls.Server notes it: until then HTTP/2 waits for the handshake.
+      (socket as { secureConnecting?: boolean }).secureConnecting = false;
       this.#serving.connections.secured(socket, admitted);
       this.#admitted.add(socket, admitted);
       this.#admit(socket);
