@@ -12,7 +12,7 @@ import {
 } from "../../packages/core/src/telemetry/access-log-line.ts";
 import { MAX_TRACEPARENT_CHARS, MAX_TRACESTATE_CHARS, MAX_TRACESTATE_MEMBERS } from "../../packages/core/src/telemetry/propagation.ts";
 import { MAX_WAITING_BYTES } from "../../packages/core/src/telemetry/stdout-logger.ts";
-import { answering, inboundOf, requestWith, settableClock, tried } from "./fake-exchange.ts";
+import { answering, callWith, inboundOf, requestWith, settableClock, tried } from "./fake-exchange.ts";
 
 const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
 const accessLogPage = page("access-log.md");
@@ -33,7 +33,7 @@ function table(markdown: string, heading: string): Row[] {
 
 /** An exchange in which every field has something to say. */
 function fullExchange(direction: "outbound" | "inbound"): LoggedExchange {
-  const request = requestWith({ headers: { "x-tenant": "t1" }, options: { tags: { lane: "main" } } });
+  const request = callWith({ headers: { "x-tenant": "t1" }, options: { tags: { lane: "main" } } });
   Object.assign(request.context, { service: "reviews", route: "canary", backend: "reviews/v2", peer: "10.0.0.7:51000" });
   request.context.inbound = inboundOf("spiffe://shop.example/web");
   request.context.authorization = {

@@ -5,6 +5,7 @@ import type { InboundRequestContext } from "../../packages/core/src/inbound-requ
 import type { Handler } from "../../packages/core/src/layer.ts";
 import type { MeshRequest, MeshResponse } from "../../packages/core/src/message.ts";
 import { PushBody } from "../../packages/core/src/push-body.ts";
+import type { RpcCall } from "../../packages/core/src/rpc.ts";
 
 /** Time that a test sets. Telemetry measures and never waits, so no timers. */
 export interface SettableClock extends Clock {
@@ -31,12 +32,15 @@ export interface RequestFacts extends Partial<Omit<MeshRequest, "context" | "can
   readonly options?: CallOptions;
   readonly scope?: Scope | null;
   readonly startedAt?: number;
+  readonly rpc?: RpcCall;
 }
 
 /** A complete request; a test names what it is about. */
 export function requestWith(facts: RequestFacts = {}): MeshRequest {
-  const { options = {}, scope = null, startedAt = 0, ...message } = facts;
+  const { options = {}, scope = null, startedAt = 0, rpc = null, ...message } = facts;
   const cancel = new Cancel();
+  const context = new RequestContext(startedAt, options, cancel, scope);
+  context.rpc = rpc;
   return {
     method: "GET",
     scheme: "http",
@@ -46,9 +50,15 @@ export function requestWith(facts: RequestFacts = {}): MeshRequest {
     body: null,
     attempt: null,
     ...message,
-    context: new RequestContext(startedAt, options, cancel, scope),
+    context,
     cancel,
   };
+}
+
+/** A gRPC call of `shop.Ratings/Get`. */
+export function callWith(facts: RequestFacts = {}): MeshRequest {
+  const rpc: RpcCall = { kind: "unary", waitForReady: false, client: null };
+  return requestWith({ method: "POST", path: "/shop.Ratings/Get", rpc, ...facts });
 }
 
 /** What `req.mesh` says of a caller that proved who it is. */

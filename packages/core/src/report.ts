@@ -1,6 +1,7 @@
 import type { Attempt, AttemptOutcome, AuthorizationNote, RequestContext } from "./context.ts";
 import { MeshError } from "./errors.ts";
 import type { Layer } from "./layer.ts";
+import { type GrpcOutcome, grpcOutcome } from "./model/grpc-status.ts";
 
 /** What happened to one call, as plain data. */
 export interface Report {
@@ -22,8 +23,8 @@ export interface Report {
 export interface AttemptReport {
   /** Empty where the try ended before one was picked. */
   readonly endpoint: string;
-  /** `200`, or how it failed; of an answer whose body broke, how that did. */
-  readonly outcome: AttemptOutcome | `${number}`;
+  /** `200`, `grpc:ok` of a gRPC call that has ended, or how it failed; of an answer whose body broke, how that did. */
+  readonly outcome: AttemptOutcome | `${number}` | GrpcOutcome;
   /** Until the head, or until it failed without one; a body that comes later is not in it. */
   readonly ms: number;
   /** Why there was another try, or why there was none; empty if it went well. */
@@ -106,8 +107,9 @@ export function findReport(given: unknown): Report | undefined {
 }
 
 /** One vocabulary for error, report, access log and command line. */
-export function outcomeName(attempt: Attempt): AttemptOutcome | `${number}` {
-  return attempt.outcome === "response" ? `${attempt.status}` : attempt.outcome;
+export function outcomeName({ outcome, status, grpcStatus }: Attempt): AttemptReport["outcome"] {
+  if (outcome !== "response") return outcome;
+  return grpcStatus === null ? `${status}` : grpcOutcome(grpcStatus);
 }
 
 /** Names the service, and puts the report into every failure of the mesh that leaves it. */

@@ -1,5 +1,7 @@
 import { meshError } from "../errors.ts";
 import type { HeaderMap, MeshRequest, MeshResponse } from "../message.ts";
+import { grpcStatusName } from "../rpc.ts";
+import { callStatus } from "./call-attributes.ts";
 import { type Direction, type Outcome, refusedWith } from "./exchange.ts";
 
 /** Everything a line is made of. */
@@ -38,6 +40,7 @@ export type AccessLogField =
   | "authority"
   | "path"
   | "status"
+  | "grpc_status"
   | "outcome"
   | "duration_ms"
   | "head_ms"
@@ -64,6 +67,7 @@ const READERS: Readonly<Record<AccessLogField, FieldReader>> = {
   authority: ({ request }) => request.authority,
   path: ({ request }, { includeQuery }) => bounded(includeQuery ? request.path : withoutQuery(request.path)),
   status: (exchange) => exchange.response?.status ?? statusOfRefusal(exchange),
+  grpc_status: grpcStatus,
   outcome: ({ outcome }) => String(outcome),
   duration_ms: ({ request, endedAt }) => rounded(endedAt - request.context.startedAt),
   head_ms: ({ request, headAt }) => (Number.isNaN(headAt) ? undefined : rounded(headAt - request.context.startedAt)),
@@ -98,7 +102,16 @@ export function lineOf(exchange: LoggedExchange, settings: LineSettings): Record
 
 /** What a request is refused with stands above the log; to a caller that has left nothing is sent. */
 function statusOfRefusal({ direction, request, failure }: LoggedExchange): number | undefined {
-  return request.cancel.isCancelled ? undefined : (refusedWith(direction, failure) ?? undefined);
+  const status = request.cancel.isCancelled ? null : refusedWith(direction, failure);
+  if (status === null) return undefined;
+  // To a call a refusal is a status of gRPC: that of HTTP says only that it was answered.
+  return request.context.rpc === null ? status : 200;
+}
+
+/** What the caller of a call got to see, where the mesh knows. */
+function grpcStatus({ request, response, failure }: LoggedExchange): string | undefined {
+  const status = request.context.rpc === null ? null : callStatus(response, meshError(failure) ?? failure);
+  return status === null ? undefined : grpcStatusName(status);
 }
 
 function withoutQuery(path: string): string {

@@ -11,7 +11,7 @@ export interface OutcomeCounts {
   readonly route: string;
   /** Of the last try; empty where none was reached, and inbound. `gone`: those that left the configuration, where room was needed. */
   readonly endpoint: string;
-  /** `200`, `ok` for a resource, or a MeshError code, `cancelled` (by the caller), or `failed`. */
+  /** `200`, `grpc:ok` for a gRPC call, `ok` for a resource, or a MeshError code, `cancelled` (by the caller), or `failed`. */
   readonly outcome: string;
   readonly count: number;
   /** Tries that these requests took, together. */

@@ -1,6 +1,7 @@
 import type { Attributes } from "@opentelemetry/api";
 import { MeshError } from "../errors.ts";
 import { headerValue, type MeshRequest } from "../message.ts";
+import { callAttributes, callName } from "./call-attributes.ts";
 
 /** Methods that may be a span's name (HTTP semantic conventions; every other one is `_OTHER`). */
 const KNOWN_METHODS: ReadonlySet<string> = new Set([
@@ -19,13 +20,19 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
 /** Query parameters whose value is a credential (HTTP semantic conventions, `url.query`). */
 const SECRET_PARAMETER = /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=)[^&#]*/g;
 
-export function spanName(method: string): string {
-  return KNOWN_METHODS.has(method) ? method : "HTTP";
+/** Few values, whatever a caller sends. */
+export function spanName(request: MeshRequest): string {
+  if (request.context.rpc !== null) return callName(request);
+  return KNOWN_METHODS.has(request.method) ? request.method : "HTTP";
 }
 
 /** What samplers may look at, of a request going out. */
-export function clientAttributes({ method, scheme, authority, path, context, attempt }: MeshRequest): Attributes {
+export function clientAttributes(request: MeshRequest): Attributes {
+  const { method, scheme, authority, path, context, attempt } = request;
   const { host, port } = splitAddress(authority);
+  if (context.rpc !== null) {
+    return { ...callAttributes(request), "server.address": context.service || host, "server.port": port ?? defaultPort(scheme) };
+  }
   const isKnown = KNOWN_METHODS.has(method);
   const attributes: Attributes = {
     "http.request.method": isKnown ? method : "_OTHER",
@@ -39,7 +46,22 @@ export function clientAttributes({ method, scheme, authority, path, context, att
 }
 
 /** What samplers may look at, of a request coming in. */
-export function serverAttributes({ method, scheme, authority, path, headers, context }: MeshRequest): Attributes {
+export function serverAttributes(request: MeshRequest): Attributes {
+  return request.context.rpc === null ? servedRequest(request) : servedCall(request);
+}
+
+function servedCall(request: MeshRequest): Attributes {
+  const { host, port } = splitAddress(request.authority);
+  return {
+    ...callAttributes(request),
+    "server.address": host,
+    "server.port": port ?? defaultPort(request.scheme),
+    ...callerAttributes(request),
+  };
+}
+
+function servedRequest(request: MeshRequest): Attributes {
+  const { method, scheme, authority, path, headers } = request;
   const { host, port } = splitAddress(authority);
   const shown = withoutSecrets(path);
   const query = shown.indexOf("?");
@@ -55,6 +77,11 @@ export function serverAttributes({ method, scheme, authority, path, headers, con
   if (query !== -1 && query + 1 < shown.length) attributes["url.query"] = shown.slice(query + 1);
   const userAgent = headerValue(headers, "user-agent");
   if (userAgent !== undefined) attributes["user_agent.original"] = userAgent;
+  return Object.assign(attributes, callerAttributes(request));
+}
+
+function callerAttributes({ context }: MeshRequest): Attributes {
+  const attributes: Attributes = {};
   if (context.peer !== "") attributes["client.address"] = splitAddress(context.peer).host;
   const peer = context.inbound?.peer;
   if (peer) attributes["heddle.peer_id"] = peer.spiffeId;

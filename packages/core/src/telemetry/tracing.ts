@@ -16,6 +16,7 @@ import {
 import type { TraceContext } from "../context.ts";
 import type { Handler, Layer } from "../layer.ts";
 import { copyHeaders, derive, type HeaderMap, type MeshRequest, type MeshResponse } from "../message.ts";
+import { callStatus, callStatusWord, isCallError } from "./call-attributes.ts";
 import { contextWithSpan } from "./context-with-span.ts";
 import { type Direction, outcomeOf, refusedWith, whenOver } from "./exchange.ts";
 import { writeTraceContext } from "./propagation.ts";
@@ -107,7 +108,7 @@ function carried(request: MeshRequest): MeshRequest {
 /** Null where the SDK makes no trace of this call (a no-op provider, or tracing is suppressed). */
 function startClientSpan(tracer: Tracer, request: MeshRequest, active: Context): Span | null {
   const span = tracer.startSpan(
-    spanName(request.method),
+    spanName(request),
     { kind: SpanKind.CLIENT, attributes: clientAttributes(request) },
     parentOf(active, request.context.scope?.trace ?? null),
   );
@@ -207,7 +208,7 @@ function startServerSpan(tracer: Tracer, request: MeshRequest): ServerSpan | nul
   const around = trace.getSpan(active);
   if (around !== undefined && !hasEnded(around)) return null;
   const parent = propagation.extract(trace.deleteSpan(active), request.headers, HEADER_GETTER);
-  const span = tracer.startSpan(spanName(request.method), { kind: SpanKind.SERVER, attributes: serverAttributes(request) }, parent);
+  const span = tracer.startSpan(spanName(request), { kind: SpanKind.SERVER, attributes: serverAttributes(request) }, parent);
   return isInTrace(span, request) ? { span, inside: trace.setSpan(parent, span) } : null;
 }
 
@@ -217,10 +218,10 @@ function hasEnded(span: Span & { readonly ended?: boolean }): boolean {
 }
 
 function endServerSpan(span: Span, request: MeshRequest, response: MeshResponse | null, failure: unknown): void {
-  const { route } = request.context;
-  if (route !== "") {
+  const { route, rpc } = request.context;
+  if (route !== "" && rpc === null) {
     span.setAttribute("http.route", route);
-    span.updateName(`${spanName(request.method)} ${route}`);
+    span.updateName(`${spanName(request)} ${route}`);
   }
   span.setAttributes(decisionAttributes(request, response === null ? failure : null));
   setResult(span, "inbound", 500, request, response, failure);
@@ -236,6 +237,7 @@ function setResult(
   response: MeshResponse | null,
   failure: unknown,
 ): void {
+  if (request.context.rpc !== null) return void setCallResult(span, direction, request, response, failure);
   const attributes: Attributes = {};
   const status = response?.status ?? refusedWith(direction, failure);
   if (status !== null) attributes["http.response.status_code"] = status;
@@ -245,5 +247,14 @@ function setResult(
   else if (response === null || failure !== null) attributes["error.type"] = String(outcomeOf(direction, request, response, failure));
   span.setAttributes(attributes);
   if (attributes["error.type"] === undefined) return;
+  span.setStatus(failure instanceof Error ? { code: SpanStatusCode.ERROR, message: failure.message } : { code: SpanStatusCode.ERROR });
+}
+
+function setCallResult(span: Span, direction: Direction, request: MeshRequest, response: MeshResponse | null, failure: unknown): void {
+  const status = callStatus(response, failure);
+  if (status !== null) span.setAttribute("rpc.grpc.status_code", status);
+  if (status !== null && !isCallError(status, direction === "inbound")) return;
+  const outcome = outcomeOf(direction, request, response, failure);
+  span.setAttribute("error.type", failure === null && status !== null ? callStatusWord(status) : String(outcome));
   span.setStatus(failure instanceof Error ? { code: SpanStatusCode.ERROR, message: failure.message } : { code: SpanStatusCode.ERROR });
 }
