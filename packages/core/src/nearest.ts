@@ -1,9 +1,13 @@
-/** The known word closest to this one, if it is close enough to have been meant. */
-export function nearest(word: string, known: Iterable<string>): string | null {
+/** The known word closest to this one, if it is close enough to have been meant: by default one mistake in three letters. */
+export function nearest(
+  word: string,
+  known: Iterable<string>,
+  mostMistakes: number = Math.max(1, Math.floor(word.length / 3)),
+): string | null {
   if (word === "" || word.length > 64) return null;
   const written = word.toLowerCase();
   let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
+  let bestDistance = mostMistakes + 1;
   for (const candidate of known) {
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(written, candidate.toLowerCase());

@@ -21,6 +21,17 @@ test.each<[AuthorizationCondition, string]>([
     { kind: "principal", not: false, values: [{ kind: "exact", value: "shop.example/ns/x", ignoreCase: false }] },
     "principals begin with spiffe://",
   ],
+  [textIs("principal", "web"), 'is a trust domain, which no workload bears; "spiffe://web/*" is every workload in it'],
+  [textIs("principal", "spiffe://shop.example"), '"spiffe://shop.example/*" is every workload'],
+  [textIs("principal", "spiffe://shop.example/a b"), "may hold only letters"],
+  [textIs("principal", "spiffe://Shop.example/*"), "only lower case letters"],
+  [textIs("principal", "*/web/"), "ends with a slash"],
+  [textIs("trust-domain", "spiffe://shop.example"), 'a trust domain is a name without spiffe://, "shop.example"'],
+  [textIs("trust-domain", "Shop"), "only lower case letters"],
+  [textIs("namespace", "shop/web"), "one element of a SPIFFE ID's path"],
+  [textIs("host", "http://orders:80/"), 'expected it without scheme and path, "orders:80"'],
+  [textIs("host", "orders/v1"), "is no host"],
+  [pathIs("/orders/{id}"), "one element of any name is written {*}"],
   [regex, "must be an expression of RE2"],
   [textIs("service-account", "shop/*"), "must be namespace/account"],
   [textIs("service-account", "web"), "must be namespace/account"],
@@ -62,9 +73,22 @@ test.each<[string, PathNormalisation]>([
   expect(problemsOf(pathIs(path), setting)).toEqual([]);
 });
 
+test.each<AuthorizationCondition>([
+  ...["spiffe://shop.example/web", "shop.example/ns/shop/*", "spiffe://shop.exam*", "spiffe://shop.example/ns/.*", "sp*"].map((value) =>
+    textIs("principal", value),
+  ),
+  ...["*/sa/web", "*web", "*.example/ns/shop/sa/web", "*//shop.example/web", "*", "*-"].map((value) => textIs("principal", value)),
+  ...["shop.example", "shop.*", "*.example", "*"].map((value) => textIs("trust-domain", value)),
+  ...["orders", "orders:8080", "*.shop.example", "[::1]:80", "Orders"].map((value) => textIs("host", value)),
+  { kind: "principal", not: false, values: [{ kind: "exact", value: "SPIFFE://Shop.example/Web", ignoreCase: true }] },
+  textIs("namespace", "shop", "sh*", "*.p"),
+])("takes what a request may show: %j", (condition) => {
+  expect(problemsOf(condition)).toEqual([]);
+});
+
 test("takes service accounts or principals and namespaces, not both in one source", () => {
   const beside = (kind: "principal" | "namespace") =>
-    authorizationProblems([policyOf({ rules: [ruleOf({ from: [[textIs("service-account", "shop/web"), textIs(kind, "x")]] })] })], "base");
+    authorizationProblems([policyOf({ rules: [ruleOf({ from: [[textIs("service-account", "shop/web"), textIs(kind, "*")]] })] })], "base");
   expect(beside("principal")).toEqual([
     { at: "policy: rule 0: from 0", message: expect.stringContaining("a principal beside them"), origin: "mesh.yaml:1:1" },
   ]);

@@ -7,6 +7,7 @@ import type {
   PathValueMatch,
 } from "../../model/authorization.ts";
 import { compileRegex } from "../../pattern.ts";
+import { impossibleValue } from "./impossible-value.ts";
 import { ipBlockProblem } from "./ip-block.ts";
 import { normalisePath } from "./normalise-path.ts";
 import { templateProblem } from "./path-template.ts";
@@ -79,14 +80,13 @@ function attributeProblems(condition: AttributeCondition, setting: PathNormalisa
       return [...headerNameProblems(condition.name), ...condition.values.flatMap(textProblems)];
     case "claim":
       return [...(condition.path.length === 0 ? ["must name a claim"] : []), ...condition.values.flatMap(textProblems)];
-    case "method":
-      return condition.values.flatMap((value) => [...textProblems(value), ...methodProblems(value)]);
-    case "principal":
-      return condition.values.flatMap((value) => [...textProblems(value), ...principalProblems(value)]);
     case "service-account":
       return condition.values.flatMap(accountProblems);
     default:
-      return condition.values.flatMap(textProblems);
+      return condition.values.flatMap((value) => {
+        const written = textProblems(value);
+        return written.length > 0 ? written : [impossibleValue(condition.kind, value)].filter((problem) => problem !== null);
+      });
   }
 }
 
@@ -115,18 +115,6 @@ function headerNameProblems(name: string): string[] {
   return /^[a-z0-9!#$%&'*+\-.^_`|~]+$/.test(name) ? [] : [`${JSON.stringify(name)} must be the name of a header in lower case`];
 }
 
-function methodProblems(match: PathValueMatch): string[] {
-  const isText = match.kind === "exact" || match.kind === "prefix" || match.kind === "suffix";
-  return isText && !/^[A-Z-]+$/.test(match.value) ? [`${formatValue(match)} never matches: methods are in upper case`] : [];
-}
-
-function principalProblems(match: PathValueMatch): string[] {
-  const isWhole = match.kind === "exact" || match.kind === "prefix";
-  const scheme = "spiffe://";
-  const agrees = match.value.startsWith(scheme) || (match.kind === "prefix" && scheme.startsWith(match.value));
-  return isWhole && !agrees ? [`${formatValue(match)} never matches: principals begin with ${scheme}`] : [];
-}
-
 function accountProblems(match: PathValueMatch): string[] {
   if (match.kind === "exact" && /^[^/*]+\/[^/*]+$/.test(match.value)) return [];
   return [`${formatValue(match)} must be namespace/account, without a star`];
@@ -148,7 +136,8 @@ function pathProblems(match: PathValueMatch, setting: PathNormalisation): string
   if (normal.kind === "unchanged" && normal.pathname === example) return [];
   const reads =
     normal.kind === "refused" ? `such a path is refused (${normal.why})` : `such a path reads ${JSON.stringify(normal.pathname)}`;
-  return [`${formatValue(match)} never matches with the path normalisation ${setting}: ${reads}`];
+  const meant = /\{[^{}*/]+\}/.test(match.value) ? "; one element of any name is written {*}" : "";
+  return [`${formatValue(match)} never matches with the path normalisation ${setting}: ${reads}${meant}`];
 }
 
 /** A path that the value takes. What may stand before or behind it is chosen so that it makes no difference. */

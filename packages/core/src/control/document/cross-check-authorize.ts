@@ -2,15 +2,22 @@ import { authorizationProblems } from "../../authorization/terms/check-policies.
 import { parsePort } from "../../authorization/terms/value-forms.ts";
 import type { AuthorizeDocument, AuthorizeRuleDocument, InboundDocument } from "../../gen/document.ts";
 import type { PathNormalisation } from "../../model/authorization.ts";
+import type { KnownIdentities } from "./known-identities.ts";
 import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { DEFAULT_PATH_NORMALISATION, ruleOf } from "./translate-authorize.ts";
 
 type Terms = Pick<AuthorizeRuleDocument, "from" | "to" | "when">;
 
+interface Context {
+  readonly setting: PathNormalisation;
+  readonly known: KnownIdentities;
+  readonly mistakes: Mistakes;
+}
+
 /** What would take everything by mistake, and what can never match: in a deny rule, that would let through what it was written to stop. */
-export function crossCheckAuthorize(inbound: InboundDocument, path: Path, mistakes: Mistakes): void {
-  const setting = inbound.pathNormalisation ?? DEFAULT_PATH_NORMALISATION;
+export function crossCheckAuthorize(inbound: InboundDocument, path: Path, known: KnownIdentities, mistakes: Mistakes): void {
+  const context: Context = { setting: inbound.pathNormalisation ?? DEFAULT_PATH_NORMALISATION, known, mistakes };
   const names = new Map<string, number>();
   for (const [index, policy] of (inbound.authorize ?? []).entries()) {
     const at = [...path, "authorize", index];
@@ -20,7 +27,7 @@ export function crossCheckAuthorize(inbound: InboundDocument, path: Path, mistak
     else if (policy.name !== undefined) names.set(policy.name, index);
     checkForm(policy, at, mistakes);
     const rules = policy.rules?.map((rule, number) => ({ rule, at: [...at, "rules", number] })) ?? [{ rule: policy, at }];
-    for (const each of rules) checkRule(each.rule, each.at, setting, mistakes);
+    for (const each of rules) checkRule(each.rule, each.at, context);
   }
 }
 
@@ -32,7 +39,7 @@ function checkForm(policy: AuthorizeDocument, path: Path, mistakes: Mistakes): v
     mistakes.add(path, "has neither from, to, when nor rules; `rules: [{}]` takes every request, `rules: []` none");
 }
 
-function checkRule(rule: Terms, path: Path, setting: PathNormalisation, mistakes: Mistakes): void {
+function checkRule(rule: Terms, path: Path, { setting, known, mistakes }: Context): void {
   for (const part of ["from", "to"] as const)
     for (const [index, group] of (rule[part] ?? []).entries()) {
       const at = [...path, part, index];
@@ -42,7 +49,9 @@ function checkRule(rule: Terms, path: Path, setting: PathNormalisation, mistakes
         checkValues(
           values,
           [...at, key],
-          key.toLowerCase().endsWith("ports") ? portProblem : (value) => problemOf({ [part]: [{ [key]: [value] }] }, setting),
+          key.toLowerCase().endsWith("ports")
+            ? portProblem
+            : (value) => problemOf({ [part]: [{ [key]: [value] }] }, setting, isOfPrincipals(key) ? known.meantBy(value) : ""),
           mistakes,
         ),
       );
@@ -54,7 +63,11 @@ function checkRule(rule: Terms, path: Path, setting: PathNormalisation, mistakes
     const at = [...path, "when", index];
     if (values === undefined && notValues === undefined && !mistakes.hasMistakeIn(at)) mistakes.add(at, "has neither values nor notValues");
     if (key === undefined) continue;
-    const one = key === "destination.port" ? portProblem : (value: string) => problemOf({ when: [{ key, values: [value] }] }, setting);
+    const meantBy = (value: string) => (key === "source.principal" ? known.meantBy(value) : "");
+    const one =
+      key === "destination.port"
+        ? portProblem
+        : (value: string) => problemOf({ when: [{ key, values: [value] }] }, setting, meantBy(value));
     checkValues(values, [...at, "values"], one, mistakes);
     checkValues(notValues, [...at, "notValues"], one, mistakes);
   }
@@ -79,9 +92,14 @@ function checkValues(
   return isRight;
 }
 
-function problemOf(terms: Terms, setting: PathNormalisation): string | null {
+function isOfPrincipals(key: string): boolean {
+  return key === "principals" || key === "notPrincipals";
+}
+
+function problemOf(terms: Terms, setting: PathNormalisation, meant = ""): string | null {
   const policy = { name: "policy", action: "allow", mode: "enforce", rules: [ruleOf(terms, "rule")], origin: "" } as const;
-  return authorizationProblems([policy], setting)[0]?.message ?? null;
+  const message = authorizationProblems([policy], setting)[0]?.message;
+  return message === undefined ? null : `${message}${meant}`;
 }
 
 function portProblem(value: string): string | null {

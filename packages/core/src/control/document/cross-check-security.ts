@@ -2,7 +2,9 @@ import { readJwks, unusable } from "../../authorization/terms/jwks.ts";
 import type { InboundDocument, JwtDocument, MeshDocument, ServiceDocument } from "../../gen/document.ts";
 import { compileIdentityTemplate } from "../../identity/names/identity-template.ts";
 import { crossCheckAuthorize } from "./cross-check-authorize.ts";
+import { crossCheckMeant } from "./cross-check-meant.ts";
 import { crossCheckProofs } from "./cross-check-proofs.ts";
+import { KnownIdentities } from "./known-identities.ts";
 import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { identitiesOf } from "./translate-security.ts";
@@ -16,9 +18,10 @@ export function crossCheckMesh({ mesh }: MeshDocument, mistakes: Mistakes): void
 }
 
 export function crossCheckSecurity(document: MeshDocument, services: ReadonlyMap<string, ServiceDocument>, mistakes: Mistakes): void {
+  const known = new KnownIdentities(document);
   for (const [name, service] of services) {
     checkTls(document, name, service, mistakes);
-    if (service.inbound) checkInbound(service.inbound, ["services", name, "inbound"], mistakes);
+    if (service.inbound) checkInbound(service.inbound, ["services", name, "inbound"], known, mistakes);
   }
 }
 
@@ -46,12 +49,13 @@ function checkTls(document: MeshDocument, name: string, service: ServiceDocument
     mistakes.add([...path, "tls", "sni"], "has no meaning beside tls.mode disable", "key");
 }
 
-function checkInbound(inbound: InboundDocument, path: Path, mistakes: Mistakes): void {
+function checkInbound(inbound: InboundDocument, path: Path, known: KnownIdentities, mistakes: Mistakes): void {
   checkJwt(inbound.jwt ?? [], [...path, "jwt"], mistakes);
   if (inbound.trustedHops !== undefined && inbound.authorize === undefined)
     mistakes.add([...path, "trustedHops"], "has no meaning without authorize, which alone asks for the client's address", "key");
-  crossCheckAuthorize(inbound, path, mistakes);
+  crossCheckAuthorize(inbound, path, known, mistakes);
   crossCheckProofs(inbound, path, mistakes);
+  crossCheckMeant(inbound, path, known, mistakes);
 }
 
 function checkJwt(rules: readonly JwtDocument[], path: Path, mistakes: Mistakes): void {
