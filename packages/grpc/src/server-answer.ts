@@ -9,8 +9,10 @@ import {
   type InboundRequestContext,
   type MeshRequest,
   type MeshResponse,
+  meshError,
   PushBody,
   readGrpcStatus,
+  trailersOnly,
   wasRetriedBelow,
 } from "@heddle/core";
 import { bindListeners, DRAINING_HEADER } from "@heddle/http";
@@ -32,7 +34,8 @@ export interface AnswerFacts {
  * messages are the application's own, and do not pass here.
  */
 export class CallAnswer implements MeshResponse {
-  readonly body: PushBody = new PushBody(null);
+  // What the application sends does not pass here: there is nothing to pause.
+  readonly body: PushBody = new PushBody({ pause() {}, resume() {}, abort: (reason) => this.#breakOff(reason) });
   status = 0;
   headers: HeaderMap = emptyHeaders();
   hasHead = false;
@@ -96,6 +99,20 @@ export class CallAnswer implements MeshResponse {
   close(reason: unknown): void {
     if (reason === null) this.body.end(this.body.trailers);
     else this.body.fail(reason);
+  }
+
+  /** The stack gave the answer up after its head: the call ends with the status of why, and its handler is told. */
+  #breakOff(reason: unknown): void {
+    const error = meshError(reason);
+    if (this.#stream.closed) return;
+    this.replace();
+    if (error === undefined) {
+      this.#stream.close(constants.NGHTTP2_CANCEL);
+      return;
+    }
+    const { trailers } = trailersOnly(error.grpcStatus, error.code).body;
+    this.#stream.once("wantTrailers", () => this.sendTrailers({ ...trailers }));
+    this.#stream.end();
   }
 
   #head(headers: OutgoingHttpHeaders, isLast: boolean): void {

@@ -52,7 +52,7 @@ export function serveCall(place: CallPlace, arrived: ArrivedStream): void {
     ...targetOf(arrived),
     app: (called) => {
       refuseUnfit(arrived, request, isCall);
-      const shown = withTimeLeft(shownHeaders(headers, request, called), timeoutMs, serving.mesh.clock.now() - request.context.startedAt);
+      const shown = withTimeLeft(shownHeaders(headers, request, called), serving.mesh.clock.now() - request.context.startedAt);
       return answer.start(called, () => place.dispatch(stream, shown));
     },
     // Of a method that nobody has there is no end.

@@ -2,7 +2,7 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { context } from "@heddle/core";
 import { describe, expect, test } from "vitest";
 import { call, type EchoHandlers, type Method, started } from "./echo-service.ts";
-import { client, served } from "./serving.ts";
+import { authority, client, provingTo, served } from "./serving.ts";
 
 const tick = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -121,6 +121,57 @@ describe("a deadline", () => {
     metadata.set("grpc-timeout", "20m");
     expect((await call(client(listener.port), "Say", ["one"], { metadata })).code).toBe(status.DEADLINE_EXCEEDED);
     expect(runs).toBe(0);
+  });
+
+  test("of a caller that is believed is what the handler's own calls inherit", async () => {
+    const left: unknown[] = [];
+    const { listener } = await served(
+      { mtls: "strict" },
+      {
+        identity: authority.source("reviews"),
+        handlers: {
+          Say: async (said, answer) => {
+            await tick();
+            left.push(context()?.remainingMs());
+            answer(null, said.request);
+          },
+        },
+      },
+    );
+    const caller = client(listener.port, provingTo(authority, "web"));
+    expect((await call(caller, "Say", ["one"], { deadline: Date.now() + 60_000 })).code).toBe(status.OK);
+    expect(left[0]).toBeGreaterThan(30_000);
+    expect(left[0]).toBeLessThanOrEqual(60_000);
+  });
+
+  test("of a caller that is believed ends a stream in the midst of its messages, and a handler that still writes does no harm", async () => {
+    const seen: { cancelled?: boolean; signal?: AbortSignal | undefined } = {};
+    const { listener, lines, inFlight } = await served(
+      { mtls: "strict" },
+      {
+        identity: authority.source("reviews"),
+        handlers: {
+          Talk: (stream) => {
+            seen.signal = context()?.signal;
+            stream.on("data", (said) => stream.write(said));
+            stream.on("error", () => {});
+            stream.on("cancelled", () => {
+              seen.cancelled = true;
+              stream.write({ text: "late" });
+              stream.end();
+            });
+          },
+        },
+      },
+    );
+    const metadata = new Metadata();
+    metadata.set("grpc-timeout", "300m");
+    const { outcome } = started(client(listener.port, provingTo(authority, "web")), "Talk", ["one"], { metadata }, true);
+    expect(await outcome).toMatchObject({ texts: ["one"], code: status.DEADLINE_EXCEEDED });
+    await expect.poll(() => seen.cancelled).toBe(true);
+    expect(seen.signal?.aborted).toBe(true);
+    await expect.poll(inFlight).toBe(0);
+    expect(lines).toHaveLength(1);
   });
 });
 
