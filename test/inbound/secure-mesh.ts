@@ -48,6 +48,7 @@ export function secureMesh(
     serverTls: {
       mode: () => mode,
       socketOptions: () => serverTls().socketOptions(),
+      contextOptions: () => serverTls().contextOptions(),
       verify: (socket) => serverTls().verify(socket),
       onChange: (listener) => real.server("strict").onChange(listener),
       refused: (reason, from) => void refusals.push(`${from}: ${reason}`),

@@ -25,6 +25,9 @@ const NO_TLS: ServerTls = {
   socketOptions: () => {
     throw new Error("this mesh has no TLS");
   },
+  contextOptions: () => {
+    throw new Error("this mesh has no TLS");
+  },
   verify: () => ({ refused: "this mesh has no TLS" }),
   refused: () => {},
   onChange: () => () => {},

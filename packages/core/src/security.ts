@@ -190,6 +190,9 @@ const WITHOUT_IDENTITY: ServerTls = {
   socketOptions() {
     throw new MeshError("no_identity", "this process was given no identity");
   },
+  contextOptions() {
+    throw new MeshError("no_identity", "this process was given no identity");
+  },
   verify: () => ({ refused: "this process was given no identity" }),
   refused() {},
   onChange: () => () => {},

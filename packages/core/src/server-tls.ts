@@ -1,4 +1,4 @@
-import type { TLSSocket, TLSSocketOptions } from "node:tls";
+import type { SecureContextOptions, TLSSocket, TLSSocketOptions } from "node:tls";
 import type { MeshError } from "./errors.ts";
 import type { Peer } from "./inbound-request-context.ts";
 
@@ -8,6 +8,11 @@ export interface ServerTls {
   mode(): "strict" | "permissive" | "disable";
   /** For `new TLSSocket(raw, { isServer: true, ... })`. Throws a MeshError `no_identity` where there is no certificate valid now. */
   socketOptions(): TLSSocketOptions;
+  /**
+   * For a server that makes its contexts itself, and whose peers are verified later: certificate, key and roots in force until `onChange`.
+   * Throws as `socketOptions`. Nothing may log or keep it.
+   */
+  contextOptions(): SecureContextOptions;
   /** Who is at the other end, asked once the handshake is complete; or why the connection must be closed. */
   verify(socket: TLSSocket): ServerTlsVerdict;
   /** A connection that was refused: counted, and told as a problem (not each one: strangers must not fill the log). */

@@ -1,7 +1,7 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { createRequire } from "node:module";
 import type { Duplex } from "node:stream";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Metadata, Server, ServerCredentials, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { RpcKind } from "@heddle/core";
 
 /** What `@grpc/grpc-js` does not promise, and every release of the supported range has. This file alone knows of it. */
@@ -60,6 +60,27 @@ export function kindOfMethod(server: Server, path: string): RpcKind | null {
 /** Full names of the services that it has methods of. */
 export function servicesOf(server: Server): ReadonlySet<string> {
   return new Set([...internalsOf(server).handlers.keys()].map((path) => path.slice(1, path.lastIndexOf("/"))));
+}
+
+/** What grpc-js knows of a call before its handler does. */
+export interface InterceptedCall {
+  readonly stream: ServerHttp2Stream;
+  readonly session: ServerHttp2Session;
+  /** The handler's: what is taken from it now is never seen. */
+  readonly metadata: Metadata;
+  readonly host: string;
+  /** Until its deadline; Infinity without one. */
+  readonly leftMs: number;
+}
+
+/** For an interceptor that is nearest the wire. */
+export function interceptedCall(call: ServerInterceptingCallInterface, now: number): InterceptedCall {
+  const { stream, metadata } = call as unknown as { readonly stream?: ServerHttp2Stream; readonly metadata?: Metadata };
+  const session = stream?.session as ServerHttp2Session | undefined;
+  if (stream === undefined || session === undefined) throw unknownShape("a call that is intercepted has no stream with a session");
+  if (!(metadata instanceof Metadata)) throw unknownShape("a call that is intercepted has no metadata");
+  const deadline = call.getDeadline();
+  return { stream, session, metadata, host: call.getHost() ?? "", leftMs: Number(deadline) - now };
 }
 
 function internalsOf(server: Server): ServerInternals {

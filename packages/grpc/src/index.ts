@@ -3,5 +3,6 @@ export { type GrpcClientClass, type MeshGrpcOptions, meshGrpc, meshGrpcOptions }
 export { grpcTransport } from "./grpc-transport.ts";
 export { headersOf, metadataOf } from "./metadata.ts";
 export { grpcServer } from "./server.ts";
+export { serverCredentials } from "./server-credentials.ts";
 export type { GrpcHealthOptions } from "./server-health.ts";
 export { type GrpcListener, type GrpcListenOptions, listenGrpc } from "./server-listen.ts";

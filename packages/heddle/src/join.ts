@@ -76,6 +76,11 @@ export interface JoinedMesh<Names extends string = string>
   listen(server: GrpcServer, options?: GrpcListenOptions): Promise<GrpcListener>;
   /** A gRPC server to add services to and give to `listen`: `mesh.grpcServer<grpc.Server>()`. Options are those of grpc-js. Needs `@heddle/grpc`. */
   grpcServer<S extends GrpcServer = GrpcServer>(options?: object): S;
+  /**
+   * For a gRPC server that a framework makes and binds with `bindAsync`: its TLS, and the inbound stack around each call of a method that it
+   * has. Throws where mutual TLS is permissive, which only `listen` can do. `mesh.grpcServerCredentials<grpc.ServerCredentials>()`. Needs `@heddle/grpc`.
+   */
+  grpcServerCredentials<C extends object = object>(): C;
   /** Puts the inbound stack before the listeners of a server that exists. */
   attach(server: Parameters<typeof attach>[1], options?: AttachOptions): Attachment;
   /** Express 5 middleware: gives `req.mesh`, and runs the inbound stack where no listener has. */
@@ -144,6 +149,7 @@ function withFrontDoors(mesh: Mesh, failures: Failures): JoinedMesh {
     express: (middlewareOptions) => meshMiddleware(mesh, middlewareOptions),
     fastify: () => meshPlugin(mesh),
     serverFactory: (attachOptions) => serverFactory(mesh, attachOptions),
+    grpcServerCredentials: <C extends object>() => grpcPackage("mesh.grpcServerCredentials").serverCredentials(mesh) as object as C,
     closeOn: (signals, closeOptions) => closeOn(mesh, signals, closeOptions),
     with(callOptions, run) {
       checkCallOptions(callOptions);

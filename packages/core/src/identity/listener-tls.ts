@@ -43,6 +43,7 @@ export function listenerTls(options: ListenerTlsOptions): ListenerTls {
       rejectUnauthorized: false,
       ALPNProtocols: [...alpn],
     }),
+    contextOptions: () => contexts.optionsToServe(),
     verify(socket) {
       const session = sessionProblem(socket);
       if (session !== null) return { refused: session };

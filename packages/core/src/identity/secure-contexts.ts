@@ -58,6 +58,12 @@ export class SecureContexts {
     return this.#context("serve", ({ bundles }) => [...bundles.byTrustDomain.values()]);
   }
 
+  /** What {@link toServe} is made of, for a server that makes contexts itself. The key is in it. */
+  optionsToServe(): SecureContextOptions {
+    const inForce = this.#identity.inForce();
+    return contextOptions(inForce, [...inForce.bundles.byTrustDomain.values()]);
+  }
+
   #context(key: string, trusted: (inForce: IdentityInForce) => readonly TrustBundle[]): SecureContext {
     const inForce = this.#identity.inForce();
     if (inForce.generation !== this.#generation) this.#contexts.clear();
@@ -71,8 +77,12 @@ export class SecureContexts {
   }
 }
 
-function makeContext({ certificate }: IdentityInForce, trusted: readonly TrustBundle[]): SecureContext {
-  return createSecureContext({
+function makeContext(inForce: IdentityInForce, trusted: readonly TrustBundle[]): SecureContext {
+  return createSecureContext(contextOptions(inForce, trusted));
+}
+
+function contextOptions({ certificate }: IdentityInForce, trusted: readonly TrustBundle[]): SecureContextOptions {
+  return {
     ...PROTOCOL_BOUNDS,
     cert: certificate.chain.map((der) => pemOf("CERTIFICATE", der)).join(""),
     key: certificate.privateKey.export({ format: "pem", type: "pkcs8" }),
@@ -80,5 +90,5 @@ function makeContext({ certificate }: IdentityInForce, trusted: readonly TrustBu
     ca: trusted.flatMap(({ roots }) => roots.map((root) => pemOf("CERTIFICATE", root.der))),
     // SPIFFE allows authorities in a bundle that are not self-signed; without this OpenSSL wants their issuer too.
     allowPartialTrustChain: true,
-  });
+  };
 }
