@@ -42,7 +42,8 @@ function kindOf(requestStream: boolean, responseStream: boolean): RpcKind {
 function headersOf(path: string, { metadata, host, leftMs }: InterceptedCall): IncomingHttpHeaders {
   const headers: IncomingHttpHeaders = { ":method": "POST", ":path": path, ":authority": host, "content-type": "application/grpc" };
   if (leftMs !== Number.POSITIVE_INFINITY) headers["grpc-timeout"] = `${Math.min(99_999_999, Math.max(0, Math.ceil(leftMs)))}m`;
-  for (const [name, values] of Object.entries(metadata.toHttp2Headers())) headers[name] = Array.isArray(values) ? values.join(", ") : `${values}`;
+  for (const [name, values] of Object.entries(metadata.toHttp2Headers()))
+    headers[name] = Array.isArray(values) ? values.join(", ") : `${values}`;
   return headers;
 }
 

@@ -146,7 +146,8 @@ describe("policies", () => {
     metadata.set("x-raw-bin", Buffer.from([0, 255]));
     const caller = client(port);
     const codes = [];
-    for (const name of ["Say", "Gather", "Spread", "Talk"] satisfies Method[]) codes.push((await call(caller, name, ["one"], { metadata })).code);
+    for (const name of ["Say", "Gather", "Spread", "Talk"] satisfies Method[])
+      codes.push((await call(caller, name, ["one"], { metadata })).code);
     expect(codes).toEqual([status.OK, status.PERMISSION_DENIED, status.PERMISSION_DENIED, status.PERMISSION_DENIED]);
     expect(seen).toEqual([expect.not.objectContaining({ "x-forwarded-client-cert": expect.anything() })]);
     expect(seen[0]).toMatchObject({ "x-kept": "yes", "x-raw-bin": Buffer.from([0, 255]) });
