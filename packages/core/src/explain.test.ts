@@ -236,6 +236,35 @@ test("says which backend refuses https, as the request would learn", async () =>
   expect(explained(snapshotOf(), { url: "http://reviews/" }).decision).toMatchObject({ backends: [{ refuses: null }] });
 });
 
+test("a gRPC call is decided by its method and metadata, and by what protocol the backend speaks", () => {
+  const list = routeOf({ name: "list", match: routeMatchOf({ path: pathMatchOf({ kind: "exact", value: "/shop.Reviews/List" }) }) });
+  const snapshot = snapshotOf({
+    virtualHosts: [virtualHostOf({ routes: [list, routeOf({ name: "rest" })] })],
+    backends: [backendOf({ protocol: "grpc" })],
+  });
+  const decided = (request: ExplainRequest) => explained(snapshot, request).decision;
+  expect(decided({ grpc: "shop.Reviews/List", url: "http://reviews" })).toMatchObject({
+    kind: "forward",
+    route: "list",
+    path: "/shop.Reviews/List",
+    backends: [{ refuses: null, failure: "grpc:unknown, grpc:deadline-exceeded, grpc:internal, grpc:unavailable, grpc:data-loss" }],
+  });
+  expect(decided({ grpc: "shop.Reviews/Get", url: "http://reviews" })).toMatchObject({ route: "rest" });
+  expect(decided({ url: "http://reviews/shop.Reviews/List" })).toMatchObject({ backends: [{ refuses: "protocol_error" }] });
+  expect(explained(snapshotOf(), { grpc: "shop.Reviews/List", url: "http://reviews" }).decision).toMatchObject({
+    backends: [{ refuses: "protocol_error" }],
+  });
+});
+
+test.each([
+  [{ grpc: "List", url: "http://reviews" }, 'grpc: "List" is no method, which is written package.Service/Method'],
+  [{ grpc: "/shop.Reviews/List", url: "http://reviews" }, "is no method"],
+  [{ grpc: "shop.Reviews/List", url: "http://reviews/x" }, "names the service alone beside grpc"],
+  [{ grpc: "shop.Reviews/List", method: "GET", url: "http://reviews" }, "a gRPC call is always a POST"],
+])("a call that is none is refused: %j", (request, message) => {
+  expect(() => explained(snapshotOf(), request)).toThrow(message);
+});
+
 test("a host header is the authority that is sent; the URL's host alone names the service", () => {
   const explanation = explained(snapshotOf(), { url: "http://reviews/", headers: { Host: "Public.example" } });
   expect(explanation).toMatchObject({ virtualHost: { name: "reviews" }, decision: { authority: "public.example" } });

@@ -21,15 +21,19 @@ import type { Route, WeightedBackend } from "./model/route.ts";
 import { checkKeys } from "./option-keys.ts";
 import { type CompiledRoute, requestChange } from "./outbound.ts";
 import { refusesScheme } from "./policy/plaintext.ts";
+import { refusesProtocol } from "./policy/protocol.ts";
 import { startOutbound } from "./request-start.ts";
 import { redirectLocation } from "./routing/redirect.ts";
 import type { RouteTable } from "./routing/route-table.ts";
 import { pathnameOf } from "./routing/router.ts";
+import type { RpcCall } from "./rpc.ts";
 
 export interface ExplainRequest {
   /** Default GET. */
   readonly method?: string;
   readonly url: string;
+  /** The method of a gRPC call, `shop.Ratings/Get`; `url` names the service alone then, `method` does not go with it. */
+  readonly grpc?: string;
   /** An object, `Headers`, or pairs of name and value. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | Iterable<readonly [string, string]>;
 }
@@ -135,13 +139,14 @@ export function explainRequest(wanted: ExplainRequest, { dataPlane, clock, egres
 
 /** As the front doors read it: the URL's host names the service, a `host` header the authority that is sent. */
 function requestOf(wanted: ExplainRequest, clock: Clock): { request: MeshRequest; host: string } {
-  checkKeys(wanted, ["method", "url", "headers"], "mesh.explain");
+  checkKeys(wanted, ["method", "url", "grpc", "headers"], "mesh.explain");
   const { method = "GET", url, headers = {} } = wanted;
   if (!URL.canParse(url)) throw new TypeError(`mesh.explain: url: ${JSON.stringify(url)} is not a URL`);
   const parsed = new URL(url);
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") throw new TypeError(`${url}: only http and https are explained`);
   if (parsed.username !== "" || parsed.password !== "")
     throw new TypeError(`mesh.explain: ${parsed.host}: a URL with credentials is not taken; set the authorization header`);
+  if (wanted.grpc !== undefined) checkCall(wanted, parsed);
   const lower = copyHeaders({});
   const fields = Symbol.iterator in headers ? headers : Object.entries(headers);
   for (const [name, value] of fields) lower[name.toLowerCase()] = typeof value === "string" ? value : [...value];
@@ -149,16 +154,27 @@ function requestOf(wanted: ExplainRequest, clock: Clock): { request: MeshRequest
   delete lower.host;
   const request = startOutbound(
     {
-      method: method.toUpperCase(),
+      ...(wanted.grpc !== undefined && { rpc: A_CALL }),
+      method: wanted.grpc === undefined ? method.toUpperCase() : "POST",
       scheme: parsed.protocol === "https:" ? "https" : "http",
       authority,
-      path: parsed.pathname + parsed.search,
+      path: wanted.grpc === undefined ? parsed.pathname + parsed.search : `/${wanted.grpc}`,
       headers: lower,
       body: null,
     },
     clock,
   );
   return { request, host: parsed.host };
+}
+
+/** How many messages go either way decides nothing of what is explained. */
+const A_CALL: RpcCall = { kind: "unary", waitForReady: false, client: null };
+
+function checkCall({ grpc = "", method }: ExplainRequest, { pathname, search }: URL): void {
+  if (!/^[^\s/?#]+\/[^\s/?#]+$/.test(grpc))
+    throw new TypeError(`mesh.explain: grpc: ${JSON.stringify(grpc)} is no method, which is written package.Service/Method`);
+  if (method !== undefined) throw new TypeError("mesh.explain: method: a gRPC call is always a POST; leave it out beside grpc");
+  if (pathname !== "/" || search !== "") throw new TypeError("mesh.explain: url: names the service alone beside grpc, without a path");
 }
 
 /**
@@ -217,7 +233,7 @@ function decisionOf(route: Route, request: MeshRequest, dataPlane: DataPlane, no
         policyFrom: route.policyFrom,
         backends: action.to
           .filter((to) => to.weight > 0)
-          .map((to) => explainBackend(to, total, request.scheme, dataPlane.backendState(to.backend), now)),
+          .map((to) => explainBackend(to, total, request, dataPlane.backendState(to.backend), now)),
       };
     }
     default:
@@ -225,24 +241,19 @@ function decisionOf(route: Route, request: MeshRequest, dataPlane: DataPlane, no
   }
 }
 
-function refusalOf(scheme: MeshRequest["scheme"], { tls }: BackendState): ExplainedBackend["refuses"] {
+function refusalOf({ scheme, context }: MeshRequest, { tls, backend }: BackendState): ExplainedBackend["refuses"] {
+  if (refusesProtocol(context.rpc !== null, backend.protocol)) return "protocol_error";
   if (tls === NOTHING_TO_SHOW) return "no_identity";
   return refusesScheme(scheme, tls !== null) ? "tls_required" : null;
 }
 
-function explainBackend(
-  to: WeightedBackend,
-  total: number,
-  scheme: MeshRequest["scheme"],
-  state: BackendState,
-  now: number,
-): ExplainedBackend {
+function explainBackend(to: WeightedBackend, total: number, request: MeshRequest, state: BackendState, now: number): ExplainedBackend {
   const { backend } = state;
   return {
     backend: to.backend,
     percent: (to.weight / total) * 100,
     from: backend.origin,
-    refuses: refusalOf(scheme, state),
+    refuses: refusalOf(request, state),
     tls: describeTls(backend.tls, state.tls?.mode ?? null),
     balancer: backend.balancer.policy,
     breaker: describeBreaker(backend.breaker, state.breaker?.state(now) ?? "closed"),

@@ -3,6 +3,7 @@ import {
   createMesh,
   type ExplainedBackend,
   type ExplainedDecision,
+  type ExplainRequest,
   type Explanation,
   type MeshSnapshot,
   nearest,
@@ -15,7 +16,8 @@ import { type HeaderLines, parseHeaderLines } from "./header-lines.ts";
 import { readDocument } from "./read-document.ts";
 
 export const explain: Command = {
-  usage: "explain FILE [METHOD] URL [-H 'name: value']... [--from SPIFFE_ID] [--claims JSON] [--peer-address IP] [--json]",
+  usage:
+    "explain FILE [METHOD] URL [--grpc SERVICE/METHOD] [-H 'name: value']... [--from SPIFFE_ID] [--claims JSON] [--peer-address IP] [--json]",
   summary:
     "Says what would happen to a request and why, by the code that decides for real ones. Sends nothing. Also what the called service decides about the caller of --from, --claims and --peer-address; without them, about one that shows nothing. Exit 1 if the document has mistakes.",
   async run(args, { out, err }) {
@@ -27,6 +29,7 @@ export const explain: Command = {
         header: { type: "string", short: "H", multiple: true },
         from: { type: "string" },
         claims: { type: "string" },
+        grpc: { type: "string" },
         "peer-address": { type: "string" },
       },
     });
@@ -38,6 +41,7 @@ export const explain: Command = {
       throw new UsageError(`${JSON.stringify(url)} is not an http:// or https:// URL`);
     if (new URL(url).username !== "" || new URL(url).password !== "")
       throw new UsageError("a URL with credentials is not taken; set the authorization header");
+    if (values.grpc !== undefined && positionals.length > 2) throw new UsageError("--grpc names the method of a call; give no other");
     const headers = parseHeaderLines(values.header ?? []);
     const { snapshot, problems } = readDocument(file);
     const mistakes = snapshot === null ? problems : securityProblems(snapshot);
@@ -45,13 +49,21 @@ export const explain: Command = {
       for (const { where, message, severity } of mistakes) err.write(`${severity}: ${where}: ${message}\n`);
       return EXIT.failed;
     }
-    const explanation = await explainWith(snapshot, { method, url, headers });
+    const request = values.grpc === undefined ? { method, url, headers } : { grpc: values.grpc, url, headers };
+    const explanation = await explainWith(snapshot, request);
     const caller = { from: values.from, claims: values.claims, peerAddress: values["peer-address"] };
-    const inbound = explainCalled(explanation, snapshot, { method, headers, caller });
+    const inbound = explainCalled(explanation, snapshot, { method: values.grpc === undefined ? method : "POST", headers, caller });
     if (values.json) out.write(`${JSON.stringify({ ...explanation, inbound })}\n`);
     else {
       const called = inbound.flatMap((one) => calledText(one, caller));
-      out.write(asText(explanation, `${method} ${url}`, meantBy(new URL(url).host, snapshot), called));
+      out.write(
+        asText(
+          explanation,
+          values.grpc === undefined ? `${method} ${url}` : `${values.grpc} of ${url}`,
+          meantBy(new URL(url).host, snapshot),
+          called,
+        ),
+      );
     }
     return EXIT.ok;
   },
@@ -64,7 +76,7 @@ const NO_TRANSPORT: Transport = {
   },
 };
 
-async function explainWith(snapshot: MeshSnapshot, request: { method: string; url: string; headers: HeaderLines }): Promise<Explanation> {
+async function explainWith(snapshot: MeshSnapshot, request: ExplainRequest & { readonly headers: HeaderLines }): Promise<Explanation> {
   const source = {
     name: "document",
     watch(sink: { update(snapshot: MeshSnapshot): void }) {
@@ -77,7 +89,12 @@ async function explainWith(snapshot: MeshSnapshot, request: { method: string; ur
     transport: NO_TRANSPORT,
     ...(assumesIdentity(snapshot) ? { identity: ASSUMED_IDENTITY } : {}),
   });
-  return mesh.explain(request);
+  try {
+    return mesh.explain(request);
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message.replace("mesh.explain: ", ""));
+    throw error;
+  }
 }
 
 /** A host of the document that was probably meant. */

@@ -78,6 +78,19 @@ test("explain says route by route what happens and why, and what it cannot know"
   expect(JSON.parse((await heddle("explain", "--json", path, "http://reviews/")).out)).toMatchObject({ decision: { kind: "no-route" } });
 });
 
+test("explain takes the method of a gRPC call", async () => {
+  const routes = "[{ name: get, match: { grpc: { service: { exact: shop.Ratings }, method: { exact: Get } } } }, { name: rest }]";
+  const path = file("calls.yaml", `apiVersion: heddle/v1\nservices: { ratings: { protocol: grpc, routes: ${routes} } }\n`);
+  const get = await heddle("explain", path, "--grpc", "shop.Ratings/Get", "http://ratings");
+  expect([get.code, get.err]).toEqual([0, ""]);
+  expect(get.out).toContain("shop.Ratings/Get of http://ratings");
+  expect(get.out).toContain("route get taken");
+  expect((await heddle("explain", path, "--grpc", "shop.Ratings/List", "http://ratings")).out).toContain("route rest taken");
+  expect((await heddle("explain", path, "http://ratings/shop.Ratings/Get")).out).toContain("refused with protocol_error");
+  expect((await heddle("explain", path, "--grpc", "Get", "http://ratings")).err).toContain("is no method");
+  expect((await heddle("explain", path, "--grpc", "shop.Ratings/Get", "GET", "http://ratings")).err).toContain("give no other");
+});
+
 test("explain sees headers by any name, all fields of one name, and methods in any case", async () => {
   const text = `apiVersion: heddle/v1
 services:
