@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { systemClock, TransportFailure } from "@heddle/core";
 import { http2ErrorName, startConnectTimer } from "@heddle/http";
 import type { CarryingConnection } from "./grpc-exchange.ts";
+import type { GrpcJsTransport } from "./grpc-js-transport.ts";
 
 /** Of all streams together, so that slow readers do not hold up the others. */
 const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
@@ -11,6 +12,9 @@ const FIRST_PROBE_EVERY_MS = 10_000;
 const LAST_PROBE_EVERY_MS = 5 * 60_000;
 const LEAST_PROBE_MS = 1_000;
 
+/** Unused this long, a connection is closed; the next call opens another. */
+const IDLE_MS = 5 * 60_000;
+
 /** One HTTP/2 connection on which grpc-js speaks. */
 export class GrpcConnection implements CarryingConnection {
   /** A later connection has a higher one. */
@@ -18,12 +22,17 @@ export class GrpcConnection implements CarryingConnection {
   readonly socket: Socket;
   /** Complete exchanges on it. */
   exchanges = 0;
+  /** It takes no more calls. */
+  hasLeft = false;
   /** Calls on it now. */
   calls = 0;
   brokenBy: Error | null = null;
   session: ClientHttp2Session | null = null;
+  transport: GrpcJsTransport | null = null;
   readonly #hasRoom: () => void;
   #mostCalls = 0;
+  #usedAt = 0;
+  #stopIdle: () => void = () => undefined;
   #probedAt: number = Number.NEGATIVE_INFINITY;
   #probeEveryMs = FIRST_PROBE_EVERY_MS;
 
@@ -37,6 +46,7 @@ export class GrpcConnection implements CarryingConnection {
       // Node's session waits for its last write, which a connection that TLS gave up never completes.
       socket.destroy();
     });
+    socket.on("close", () => this.#stopIdle());
   }
 
   get bytesRead(): number {
@@ -64,10 +74,35 @@ export class GrpcConnection implements CarryingConnection {
     });
   }
 
-  isOpen(): void {
+  isOpen(transport: GrpcJsTransport): void {
     const session = this.session as ClientHttp2Session;
+    this.transport = transport;
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     this.#mostCalls = session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+    this.#usedAt = systemClock.now();
+    this.#watchIdle(IDLE_MS);
+  }
+
+  callEnded(isComplete: boolean): void {
+    if (isComplete) this.exchanges++;
+    if (--this.calls === 0) this.#usedAt = systemClock.now();
+  }
+
+  /** Takes no more calls, and closes when those that it has are over. grpc-js is told what it would be by a server that goes away. */
+  retire(): void {
+    this.session?.emit("goaway", constants.NGHTTP2_NO_ERROR, 0);
+  }
+
+  /** One timer as long as it is open, and none for each call. */
+  #watchIdle(afterMs: number): void {
+    const look = () => {
+      const leftMs = this.calls > 0 ? IDLE_MS : this.#usedAt + IDLE_MS - systemClock.now();
+      if (leftMs > 0) this.#watchIdle(leftMs);
+      else this.retire();
+    };
+    const timer = systemClock.setTimer(afterMs, look, "idle");
+    this.#stopIdle();
+    this.#stopIdle = () => systemClock.clearTimer(timer);
   }
 
   /** Asks whether the peer is still there, when a call was given up that it had not answered; a dead connection is cut. */

@@ -4,7 +4,6 @@ import {
   emptyHeaders,
   GrpcStatus,
   type HeaderMap,
-  headerValue,
   MeshError,
   type MeshRequest,
   type MeshResponse,
@@ -13,9 +12,10 @@ import {
 } from "@heddle/core";
 import { type Chunks, http2HeadersOf, requestHead, type Sending, sendableBody } from "@heddle/http";
 import { callFailure, notGrpc } from "./grpc-failure.ts";
-import type { CallListener, CallStart, CallStatus, GrpcJsChannel, StartedCall } from "./grpc-js-channel.ts";
+import type { CallStatus } from "./grpc-js-shape.ts";
+import type { Caller, GrpcJsCall } from "./grpc-js-transport.ts";
 
-/** Where a call is: it waits until it is handed to grpc-js, and has started once it has a stream. */
+/** Where a call waits until it has a connection, and who counts it until it is over. */
 export interface ExchangeOwner {
   isOver(exchange: GrpcExchange): void;
   /** The caller left before there was an answer. */
@@ -41,11 +41,9 @@ const END_STREAM = 1;
  * One try of a call: what grpc-js tells of it, the source of the answer's body, and what cancels both. Settles its promise at the head, or
  * at the trailers where there is none, and is over when the body is.
  */
-export class GrpcExchange implements BodySource, Sending, CallStart, CallListener {
-  readonly path: string;
+export class GrpcExchange implements BodySource, Sending, Caller {
   readonly authority: string;
-  readonly headers: CallStart["headers"];
-  readonly userAgent: string | undefined;
+  readonly head: Caller["head"];
   readonly waitsForReady: boolean;
   isOver = false;
   isComplete = false;
@@ -57,13 +55,14 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
   readonly #onCancel: (reason: unknown) => void = (reason) => this.stop(reason);
   #request: MeshRequest | null;
   #reply: Reply | null;
-  #started: StartedCall | null = null;
+  #call: GrpcJsCall | null = null;
   #chunks: AsyncIterator<Uint8Array | string, void> | null = null;
   #written: (() => void) | null = null;
   #body: PushBody | null = null;
-  #head: IncomingHttpHeaders | null = null;
+  #answerHead: IncomingHttpHeaders | null = null;
   #trailers: IncomingHttpHeaders | null = null;
   #brokenBy: Error | null = null;
+  #mostBytes: number = Number.POSITIVE_INFINITY;
   #bytesReadBefore = 0;
   #isPaused = false;
   #mayRead = true;
@@ -74,10 +73,8 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
   constructor(request: MeshRequest, owner: ExchangeOwner, reply: Reply) {
     const { rpc } = request.context;
     if (rpc === null || request.method !== "POST") throw notACall(request);
-    this.headers = requestHead(request);
-    this.path = request.path;
+    this.head = requestHead(request);
     this.authority = request.authority;
-    this.userAgent = headerValue(request.headers, "user-agent");
     this.waitsForReady = rpc.waitForReady;
     this.#request = request;
     this.#owner = owner;
@@ -85,58 +82,50 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
     request.cancel.onCancel(this.#onCancel);
   }
 
-  handTo(channel: GrpcJsChannel): void {
+  /** The connection on which it is about to start. `mostBytes`: of a message; negative: any number. Whether it may. */
+  prepareFor(connection: CarryingConnection, mostBytes: number): boolean {
     const request = this.#request as MeshRequest;
-    if (request.body instanceof Uint8Array && !channel.takes(request.body)) {
+    this.#mostBytes = mostBytes < 0 ? Number.POSITIVE_INFINITY : mostBytes;
+    if (request.body instanceof Uint8Array && request.body.byteLength > this.#mostBytes) {
       this.refuse(tooLarge(request));
-      return;
+      return false;
     }
-    const started = channel.start(this, this);
-    this.#started = started;
-    const { call } = started;
-    call.startRead();
-    const body = sendableBody(request.body, this);
-    if (body !== null && typeof body !== "string" && !(body instanceof Uint8Array)) {
-      void this.#sendChunks(channel, started, body);
-      return;
-    }
-    if (body !== null) call.sendMessageWithContext({}, bytesOf(body));
-    call.halfClose();
+    this.connection = connection;
+    return true;
   }
 
-  carriedBy(connection: CarryingConnection, stream: ClientHttp2Stream): void {
-    this.connection = connection;
+  startedOn(call: GrpcJsCall, stream: ClientHttp2Stream): void {
+    const { attempt, body } = this.#request as MeshRequest;
+    const connection = this.connection as CarryingConnection;
+    this.#call = call;
     this.#bytesReadBefore = connection.bytesRead;
-    const attempt = this.#request?.attempt;
     if (attempt) {
       attempt.connection = connection.number;
       attempt.reusedConnection = connection.exchanges > 0;
       attempt.wasSent = true;
     }
-    // Before grpc-js looks at it: it tells neither the HTTP status nor whether a status is the server's.
-    stream.prependListener("response", (headers, flags) => {
-      this.#head = headers;
-      if (flags & END_STREAM) this.#trailers = headers;
-    });
-    stream.prependListener("trailers", (trailers) => {
-      this.#trailers = trailers;
-    });
-    stream.on("error", (error) => {
-      if (!isOfTheStream(error)) this.#brokenBy ??= error;
-    });
+    this.#listen(stream);
+    call.startRead();
+    const sendable = sendableBody(body, this);
+    if (sendable !== null && typeof sendable !== "string" && !(sendable instanceof Uint8Array)) {
+      void this.#sendChunks(call, sendable);
+      return;
+    }
+    if (sendable !== null) call.send(bytesOf(sendable));
+    call.halfClose();
   }
 
   /** What it waited for will not be. */
   refuse(failure: unknown): void {
     if (this.isOver) return;
-    this.#started?.cancel();
+    this.#call?.cancel();
     this.#fail(failure);
   }
 
   stop(reason: unknown): void {
     if (this.isOver) return;
     const wasAnswered = this.#body !== null;
-    this.#started?.cancel();
+    this.#call?.cancel();
     if (!wasAnswered) this.#owner.wasGivenUp(this);
     this.#fail(reason);
   }
@@ -154,18 +143,18 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
 
   abort(): void {
     if (this.isOver) return;
-    this.#started?.cancel();
+    this.#call?.cancel();
     this.#finish();
   }
 
   // What grpc-js calls
 
   onReceiveMetadata(): void {
-    const head = this.#head;
+    const head = this.#answerHead;
     if (this.isOver || head === null) return;
     if (!isGrpc(head)) {
       const failure = notGrpc(statusOf(head), head);
-      this.#started?.cancel();
+      this.#call?.cancel();
       this.#fail(failure);
       return;
     }
@@ -189,6 +178,20 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
     // Only an answer of trailers alone may have ended by the time that it is there.
     if (this.#isFresh) queueMicrotask(() => process.nextTick(() => this.#ended(status)));
     else this.#ended(status);
+  }
+
+  /** Before grpc-js looks at it: it tells neither the HTTP status nor whether a status is the server's. */
+  #listen(stream: ClientHttp2Stream): void {
+    stream.prependListener("response", (headers, flags) => {
+      this.#answerHead = headers;
+      if (flags & END_STREAM) this.#trailers = headers;
+    });
+    stream.prependListener("trailers", (trailers) => {
+      this.#trailers = trailers;
+    });
+    stream.on("error", (error) => {
+      if (!isOfTheStream(error)) this.#brokenBy ??= error;
+    });
   }
 
   #ended(status: CallStatus): void {
@@ -222,9 +225,8 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
       callFailure({
         status,
         trailers,
-        wasStarted: connection !== null,
         hadHead: this.#body !== null,
-        httpStatus: statusOf(this.#head ?? {}),
+        httpStatus: statusOf(this.#answerHead ?? {}),
         brokenBy: this.#brokenBy ?? connection?.brokenBy ?? null,
       }),
     );
@@ -233,21 +235,21 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
   #read(): void {
     if (this.isOver || this.#isPaused || !this.#mayRead) return;
     this.#mayRead = false;
-    this.#started?.call.startRead();
+    this.#call?.startRead();
   }
 
-  async #sendChunks(channel: GrpcJsChannel, { call }: StartedCall, chunks: Chunks): Promise<void> {
+  async #sendChunks(call: GrpcJsCall, chunks: Chunks): Promise<void> {
     const iterator = chunks[Symbol.asyncIterator]();
     this.#chunks = iterator;
     try {
       for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
         if (this.isOver) return;
         const bytes = bytesOf(next.value);
-        if (!channel.takes(bytes)) throw tooLarge(this.#request as MeshRequest);
-        // grpc-js holds one message: another one before its callback would take its place.
+        if (bytes.length > this.#mostBytes) throw tooLarge(this.#request as MeshRequest);
+        // As fast as the server reads: a message counts as written when it has been let through.
         await new Promise<void>((resolve) => {
           this.#written = resolve;
-          call.sendMessageWithContext({ callback: () => resolve() }, bytes);
+          call.send(bytes, resolve);
         });
       }
       if (!this.isOver) call.halfClose();
@@ -276,7 +278,7 @@ export class GrpcExchange implements BodySource, Sending, CallStart, CallListene
     this.#written = null;
     this.#request = null;
     this.#reply = null;
-    this.#started = null;
+    this.#call = null;
     this.#body = null;
   }
 }

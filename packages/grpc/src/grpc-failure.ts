@@ -1,14 +1,12 @@
 import { constants, type IncomingHttpHeaders } from "node:http2";
 import { GrpcStatus, grpcStatusOfHttp, TransportFailure } from "@heddle/core";
 import { http2ErrorName, isOfTheProtocol, sessionFailure } from "@heddle/http";
-import type { CallStatus } from "./grpc-js-channel.ts";
+import type { CallStatus } from "./grpc-js-shape.ts";
 
 /** A call that ended without a status of its server. */
 export interface BrokenCall {
   /** What grpc-js makes of it. */
   readonly status: CallStatus;
-  /** It had left for a connection. */
-  readonly wasStarted: boolean;
   readonly hadHead: boolean;
   /** The trailers, where there were some. */
   readonly trailers: IncomingHttpHeaders | null;
@@ -18,9 +16,8 @@ export interface BrokenCall {
 }
 
 /** What its connection did to a call. The status is the one that gRPC has for it. */
-export function callFailure({ status, wasStarted, hadHead, trailers, httpStatus, brokenBy }: BrokenCall): TransportFailure {
+export function callFailure({ status, hadHead, trailers, httpStatus, brokenBy }: BrokenCall): TransportFailure {
   const options = { grpcStatus: status.code, ...(brokenBy && { cause: brokenBy }) };
-  if (!wasStarted) return new TransportFailure("refused-stream", `the call was not sent: ${status.details}`, options);
   const code = status.rstCode;
   if (trailers !== null && trailers["grpc-status"] === undefined) return notGrpc(httpStatus, trailers);
   if (code === constants.NGHTTP2_REFUSED_STREAM && !hadHead)

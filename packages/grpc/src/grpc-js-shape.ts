@@ -1,6 +1,6 @@
-import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
+import type { ClientHttp2Session, OutgoingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
-import type { Channel } from "@grpc/grpc-js";
+import type * as grpcJs from "@grpc/grpc-js";
 import { MeshError } from "@heddle/core";
 
 /** The versions of grpc-js that are tested, as package.json asks for them. */
@@ -8,43 +8,59 @@ const SUPPORTED = "^1.14.0";
 
 type Part = "function" | "object" | "string";
 
-/** What is used of grpc-js beside its public API, of version 1.14. */
+/** All that is used of grpc-js's client beside its public API, as it is in version 1.14. */
 export interface Shape {
-  readonly internalChannel: {
-    createRetryingCall(...args: CreateCall): InnerCall;
-    createLoadBalancingCall(...args: CreateCall): InnerCall;
-  };
   readonly subchannelPool: {
     getOrCreateSubchannel(target: unknown, address: object, options: object, credentials: object): Shape["subchannel"];
   };
   readonly target: unknown;
-  readonly subchannel: { connector: Connector; resetBackoff(): void };
+  readonly filterStackFactory: { createFilter(): Shape["filterStack"] };
+  /** Frames messages, and unframes, compresses and limits them. */
+  readonly filterStack: {
+    getFilters(): readonly { readonly currentCompressionAlgorithm: string }[];
+    receiveMetadata(metadata: grpcJs.Metadata): unknown;
+    sendMessage(message: Promise<{ message: Buffer; flags?: number }>): Promise<{ message: Buffer }>;
+    receiveMessage(frame: Promise<Buffer>): Promise<Buffer>;
+  };
+  readonly subchannel: { connector: Pick<Shape["connector"], "connect" | "shutdown">; resetBackoff(): void };
+  readonly connector: {
+    readonly session: ClientHttp2Session | null;
+    connect(address: object, secureConnector: unknown, options: object): Promise<Shape["transport"]>;
+    createSession(connected: { socket: Socket; secure: boolean }, address: object, options: object): Promise<Shape["transport"]>;
+    shutdown(): void;
+  };
   readonly transport: {
-    userAgent: string;
+    readonly userAgent: string;
     addDisconnectListener(listener: () => void): void;
+    /** Of what it needs for its own head, nothing is used: the stream is ours. */
     createCall(
       metadata: { toHttp2Headers(): OutgoingHttpHeaders },
       host: string,
       method: string,
-      listener: unknown,
-      tracker: unknown,
+      listener: CallListener,
+      tracker: object,
       number: number,
-    ): { readonly http2Stream: ClientHttp2Stream };
+    ): Shape["call"];
+  };
+  readonly call: {
+    startRead(): void;
+    sendMessageWithContext(context: { readonly callback?: () => void }, frame: Buffer): void;
+    halfClose(): void;
+    cancelWithStatus(code: number, details: string): void;
   };
 }
 
-type CreateCall = [config: unknown, method: string, host: string, credentials: unknown, deadline: unknown, number: number];
-
-interface InnerCall {
-  cancelWithStatus(status: number, details: string): void;
+export interface CallListener {
+  onReceiveMetadata(metadata: grpcJs.Metadata): void;
+  onReceiveMessage(message: Buffer): void;
+  onReceiveStatus(status: CallStatus): void;
 }
 
-interface Connector {
-  session: ClientHttp2Session | null;
-  connect(address: object, secureConnector: unknown, options: object): Promise<Shape["transport"]>;
-  createSession(connected: { socket: Socket; secure: boolean }, address: object, options: object): Promise<Shape["transport"]>;
-  shutdown(): void;
-}
+/** What grpc-js makes of how a call ended. `rstCode`: its stream was reset so, or ended without a status. */
+export type CallStatus = Pick<grpcJs.StatusObject, "code" | "details"> & { readonly rstCode?: number };
+
+type Inner = Pick<Shape, "subchannelPool" | "target" | "filterStackFactory">;
+type Known = "subchannel" | "connector" | "filterStack";
 
 export class GrpcJsShapeError extends Error {
   of(version: string): MeshError {
@@ -53,14 +69,34 @@ export class GrpcJsShapeError extends Error {
   }
 }
 
-export function shapeOf(channel: Channel): Pick<Shape, "internalChannel" | "subchannelPool" | "target"> {
-  const internalChannel = partOf(channel as unknown as Record<"internalChannel", Shape["internalChannel"]>, "Channel", "internalChannel");
-  for (const name of ["createRetryingCall", "createLoadBalancingCall"] as const)
-    partOf(internalChannel, "internalChannel", name, "function");
-  const inner = internalChannel as unknown as Pick<Shape, "subchannelPool" | "target">;
+/** Everything but the transport, which there is with a connection only. Connects to nothing. */
+export function checkShape(module: typeof grpcJs, options: grpcJs.ChannelOptions): void {
+  for (const name of ["Channel", "credentials"] as const)
+    if (module[name] === undefined) throw new GrpcJsShapeError(`no ${name} is exported`);
+  const credentials = module.credentials.createInsecure();
+  const channel = new module.Channel("unix:none", credentials, options);
+  const { subchannelPool, target, filterStackFactory } = shapeOf(channel);
+  const subchannel = subchannelPool.getOrCreateSubchannel(target, { path: "none" }, {}, credentials);
+  partOf(subchannel, "subchannel", "resetBackoff", "function");
+  const connector = partOf(subchannel, "subchannel", "connector") as Shape["connector"];
+  needFunctions("connector", connector, ["connect", "createSession", "shutdown"]);
+  const filterStack = filterStackFactory.createFilter();
+  needFunctions("filterStack", filterStack, ["getFilters", "receiveMetadata", "sendMessage", "receiveMessage"]);
+  partOf(filterStack.getFilters()[0] ?? ({} as never), "filter", "currentCompressionAlgorithm", "string");
+  channel.close();
+}
+
+export function shapeOf(channel: grpcJs.Channel): Inner {
+  const inner = partOf(channel as unknown as { readonly internalChannel: Inner }, "Channel", "internalChannel");
   const subchannelPool = partOf(inner, "internalChannel", "subchannelPool");
   partOf(subchannelPool, "subchannelPool", "getOrCreateSubchannel", "function");
-  return { internalChannel, subchannelPool, target: partOf(inner, "internalChannel", "target") };
+  const filterStackFactory = partOf(inner, "internalChannel", "filterStackFactory");
+  partOf(filterStackFactory, "filterStackFactory", "createFilter", "function");
+  return { subchannelPool, filterStackFactory, target: partOf(inner, "internalChannel", "target") };
+}
+
+function needFunctions<Name extends Known>(of: Name, whole: Shape[Name], names: readonly (keyof Shape[Name] & string)[]): void {
+  for (const name of names) partOf(whole, of, name, "function");
 }
 
 export function partOf<Whole extends object, Name extends keyof Whole & string>(
@@ -68,7 +104,7 @@ export function partOf<Whole extends object, Name extends keyof Whole & string>(
   of: string,
   name: Name,
   kind: Part = "object",
-): Whole[Name] {
+): NonNullable<Whole[Name]> {
   const part = whole[name];
   if (part === undefined || part === null || typeof part !== kind) throw new GrpcJsShapeError(`${of}.${name} is no ${kind}`);
   return part;

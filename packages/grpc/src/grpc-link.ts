@@ -1,4 +1,3 @@
-import type { ClientHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { ChannelOptions } from "@grpc/grpc-js";
 import { type ChannelSettings, type MeshRequest, type MeshResponse, systemClock, TransportFailure } from "@heddle/core";
@@ -6,6 +5,7 @@ import { type Dial, failureOfHandshake, type OpenSockets, sessionFailure, startC
 import { GrpcConnection } from "./grpc-connection.ts";
 import { type ExchangeOwner, GrpcExchange } from "./grpc-exchange.ts";
 import { type ConnectionRequest, GrpcJsChannel } from "./grpc-js-channel.ts";
+import type { GrpcJsTransport } from "./grpc-js-transport.ts";
 
 /** A server that closes each connection before it takes a call is not asked more often by one call. */
 const MOST_CONNECTIONS_LOST = 3;
@@ -27,8 +27,6 @@ export class GrpcLink implements ExchangeOwner {
   #channel: GrpcJsChannel | null = null;
   /** In the order they came. */
   readonly #waiting = new Set<GrpcExchange>();
-  /** grpc-js has them, and has no stream for them yet. */
-  readonly #handed = new Set<GrpcExchange>();
   readonly #running = new Set<GrpcExchange>();
   #connection: GrpcConnection | null = null;
   /** grpc-js asked for a connection, and nobody needed one. */
@@ -67,17 +65,14 @@ export class GrpcLink implements ExchangeOwner {
   }
 
   destroy(reason: Error): void {
-    for (const exchange of [...this.#waiting, ...this.#handed]) exchange.refuse(transportFailure(reason, false, false));
+    for (const exchange of [...this.#waiting]) exchange.refuse(transportFailure(reason, false, false));
     for (const exchange of [...this.#running]) exchange.refuse(transportFailure(reason, true, false));
     this.#end();
   }
 
   isOver(exchange: GrpcExchange): void {
-    const connection = exchange.connection as GrpcConnection | null;
-    if (this.#running.delete(exchange) && connection !== null) {
-      connection.calls--;
-      if (exchange.isComplete) connection.exchanges++;
-    } else if (!this.#waiting.delete(exchange)) this.#handed.delete(exchange);
+    if (this.#running.delete(exchange)) (exchange.connection as GrpcConnection).callEnded(exchange.isComplete);
+    else this.#waiting.delete(exchange);
     if (this.#waiting.size > 0) this.#startWaiting();
     else if (this.#isEmpty) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
@@ -87,7 +82,7 @@ export class GrpcLink implements ExchangeOwner {
   }
 
   get #isEmpty(): boolean {
-    return this.#waiting.size + this.#handed.size + this.#running.size === 0;
+    return this.#waiting.size + this.#running.size === 0;
   }
 
   #startWaiting(): void {
@@ -97,15 +92,38 @@ export class GrpcLink implements ExchangeOwner {
       return;
     }
     for (const exchange of this.#waiting) {
-      if (connection.calls + this.#handed.size >= connection.mostCalls) break;
-      this.#waiting.delete(exchange);
-      this.#handed.add(exchange);
-      exchange.handTo(this.#channel as GrpcJsChannel);
+      if (connection.calls >= connection.mostCalls) break;
+      if (exchange.prepareFor(connection, this.#options["grpc.max_send_message_length"] ?? -1)) this.#start(exchange, connection);
+      if (this.#connection !== connection) break;
     }
   }
 
+  #start(exchange: GrpcExchange, connection: GrpcConnection): void {
+    this.#waiting.delete(exchange);
+    this.#running.add(exchange);
+    connection.calls++;
+    try {
+      (connection.transport as GrpcJsTransport).start(exchange);
+    } catch (error) {
+      this.#notStarted(exchange, connection, error);
+    }
+  }
+
+  #notStarted(exchange: GrpcExchange, connection: GrpcConnection, error: unknown): void {
+    if (exchange.isOver) return;
+    if (!isOfTheSession(error)) {
+      // What node:http2 refuses to write is the caller's mistake.
+      exchange.refuse(error);
+      return;
+    }
+    this.#running.delete(exchange);
+    connection.calls--;
+    this.#waiting.add(exchange);
+    connection.retire();
+  }
+
   #connect(): void {
-    if (this.#isConnecting || this.#isClosed || this.#waiting.size + this.#handed.size === 0) return;
+    if (this.#isConnecting || this.#isClosed || this.#waiting.size === 0) return;
     if (this.#asked) {
       this.#answer(this.#asked);
       return;
@@ -117,14 +135,14 @@ export class GrpcLink implements ExchangeOwner {
   /** grpc-js goes on asking after a failure; nobody is dialled whom no call waits for. */
   #wants(request: ConnectionRequest): void {
     this.#asked = request;
-    if (!this.#isConnecting && this.#connection === null && this.#waiting.size + this.#handed.size > 0) this.#answer(request);
+    if (!this.#isConnecting && this.#connection === null && this.#waiting.size > 0) this.#answer(request);
   }
 
   #answer(request: ConnectionRequest): void {
     this.#asked = null;
     this.#isConnecting = true;
     const startedAt = systemClock.now();
-    const [first] = [...this.#waiting, ...this.#handed];
+    const [first] = [...this.#waiting];
     const dialled = (error: Error | null, socket: Socket | null) => {
       if (socket !== null) this.#speak(request, socket, startedAt);
       else request.fail(String(error?.message), () => this.#isNotConnected(transportFailure(error, false, false)));
@@ -143,40 +161,40 @@ export class GrpcLink implements ExchangeOwner {
     const stopTimer = startConnectTimer(leftMs, () => socket.destroy(new Error(words)));
     request.speak(socket, tls !== null, {
       speaks: (session) => connection.speaks(session),
-      isOpen: () => {
+      isOpen: (transport) => {
         stopTimer();
-        this.#isOpen(connection);
+        this.#isOpen(connection, transport);
       },
       failed: (error) => {
         stopTimer();
         this.#isNotConnected(error ?? openFailure(connection));
       },
       left: () => this.#left(connection),
-      started: (call, stream) => this.#started(call as GrpcExchange, connection, stream),
     });
   }
 
-  #isOpen(connection: GrpcConnection): void {
+  #isOpen(connection: GrpcConnection, transport: GrpcJsTransport): void {
     this.#isConnecting = false;
     this.#failuresInARow = 0;
     this.#failed = null;
-    if (connection.socket.destroyed) return;
+    if (connection.hasLeft) {
+      this.#countLoss();
+      return;
+    }
     this.#connection = connection;
-    connection.isOpen();
+    connection.isOpen(transport);
     this.#startWaiting();
   }
 
-  #started(exchange: GrpcExchange, connection: GrpcConnection, stream: ClientHttp2Stream): void {
-    this.#handed.delete(exchange);
-    this.#running.add(exchange);
-    connection.calls++;
-    exchange.carriedBy(connection, stream);
-  }
-
   #left(connection: GrpcConnection): void {
+    connection.hasLeft = true;
     if (this.#connection !== connection) return;
     this.#connection = null;
-    for (const exchange of [...this.#waiting, ...this.#handed]) {
+    this.#countLoss();
+  }
+
+  #countLoss(): void {
+    for (const exchange of [...this.#waiting]) {
       if (++exchange.connectionsLost < MOST_CONNECTIONS_LOST) continue;
       const words = `${MOST_CONNECTIONS_LOST} connections were closed by the server before it took the call`;
       exchange.refuse(new TransportFailure("connect-failure", words));
@@ -190,7 +208,7 @@ export class GrpcLink implements ExchangeOwner {
     const pauses = ++this.#failuresInARow - 2;
     const pauseMs = pauses < 0 ? 0 : Math.min(LAST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** pauses);
     this.#failed = { failure, until: systemClock.now() + pauseMs };
-    for (const exchange of [...this.#waiting, ...this.#handed]) if (!exchange.waitsForReady) exchange.refuse(failure);
+    for (const exchange of [...this.#waiting]) if (!exchange.waitsForReady) exchange.refuse(failure);
   }
 
   #end(): void {
@@ -214,4 +232,10 @@ function openFailure({ brokenBy, socket }: GrpcConnection): unknown {
 function again(failure: unknown): unknown {
   if (!(failure instanceof TransportFailure)) return failure;
   return new TransportFailure(failure.kind, failure.message, { cause: failure });
+}
+
+/** It goes away, or has no numbers left for streams; a call that was not taken is as good as before. */
+function isOfTheSession(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === "ERR_HTTP2_GOAWAY_SESSION" || code === "ERR_HTTP2_INVALID_SESSION" || code === "ERR_HTTP2_OUT_OF_STREAMS";
 }
