@@ -63,4 +63,6 @@ test.each(REASONS)("the line of a request refused with %s has the status that wa
   const head = `GET /api/7 HTTP/1.1\r\nhost: reviews\r\n${refused.head ?? ""}connection: close\r\n\r\n`;
   expect(statusOf(await answerTo(listener.port, head))).toBe(status);
   expect(lines).toEqual([expect.objectContaining({ direction: "inbound", outcome, status })]);
+  // What a layer of the application says is its own.
+  if (!refused.options || !("layers" in refused.options)) expect(lines[0]?.why).toMatch(/^serving GET http:\/\/reviews\/api\/7: /);
 });

@@ -3,7 +3,7 @@ import type { Deadlines } from "./deadlines.ts";
 import { MeshError } from "./errors.ts";
 import { inboundScope, trustsHeaders } from "./inbound-call.ts";
 import type { Handler, Layer } from "./layer.ts";
-import { headerValue, type MeshRequest, type MeshResponse } from "./message.ts";
+import { headerValue, type MeshRequest, type MeshResponse, requestName } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
 import { GRPC_TIMEOUT_HEADER, parseGrpcTimeout } from "./rpc-headers.ts";
 
@@ -32,7 +32,7 @@ export function inboundDeadline(policy: InboundPolicy, { clock, deadlines }: Tim
     context.deadlineAt = context.startedAt + expectedMs;
     const lateMs = clock.now() - context.deadlineAt;
     if (lateMs >= 0) {
-      const message = `serving ${request.method} ${request.authority}: the caller's deadline passed ${Math.round(lateMs)} ms before its request was taken up`;
+      const message = `serving ${requestName(request)}: the caller's deadline passed ${Math.round(lateMs)} ms before its request was taken up`;
       return Promise.reject(new MeshError("deadline_exceeded", message));
     }
     inboundScope(request).deadlineAt = context.deadlineAt;
@@ -50,7 +50,7 @@ function endedAfter(remainingMs: number, next: Handler, request: MeshRequest, de
   return new Promise((resolve, reject) => {
     let answer: MeshResponse | null = null;
     const deadline = deadlines.add(remainingMs, () => {
-      const message = `serving ${request.method} ${request.authority}${request.path}: the caller's deadline passed while its call was being served`;
+      const message = `serving ${requestName(request)}: the caller's deadline passed while its call was being served`;
       const passed = new MeshError("deadline_exceeded", message);
       request.cancel.cancel(passed);
       reject(passed);

@@ -12,7 +12,7 @@ import { requireCurrent, requirePeer } from "./inbound-peer.ts";
 import { requireReady } from "./inbound-ready.ts";
 import { answerRefusals } from "./inbound-refusal.ts";
 import { compose, type Handler, type Layer } from "./layer.ts";
-import type { MeshRequest, MeshResponse } from "./message.ts";
+import { type MeshRequest, type MeshResponse, requestName } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
 import { readTraceContext } from "./telemetry/propagation.ts";
 
@@ -100,8 +100,7 @@ function underPolicy(deps: InboundDeps): Layer {
     return async (request) => {
       const policy = deps.policy();
       // A service that left the configuration took its policy along, and nobody knows whom it would serve.
-      if (policy === null)
-        throw new MeshError("not_ready", `serving ${request.method} ${request.authority}: no source defines this service`);
+      if (policy === null) throw new MeshError("not_ready", `serving ${requestName(request)}: no source defines this service`);
       const current = deps.layers();
       if (policy !== inForce || current !== layers) {
         handler = compose(policyLayers(policy, deps), next);

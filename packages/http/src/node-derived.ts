@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { type HeaderMap, MeshError, type MeshRequest } from "@heddle/core";
+import { type HeaderMap, MeshError, type MeshRequest, requestName } from "@heddle/core";
 import { ABSOLUTE_FORM, type RoutedMessage } from "./node-target.ts";
 
 /** What a framework has made of the path by the time the stack is run. */
@@ -17,9 +17,9 @@ export const HOST_AND_PORT: RegExp = /^(?:[\w.~!$&'()*+,;=-]*|\[[\da-f:.]+\])(?:
  */
 export function showDerived(message: IncomingMessage, came: MeshRequest, called: MeshRequest, routing: Routing): void {
   // RFC 9112 3.2. Node shows the first in one place and both in others, and rules hold for the first.
-  if (Array.isArray(came.headers.host)) throw new MeshError("invalid_request", `serving ${came.authority}: Host is sent more than once`);
+  if (Array.isArray(came.headers.host)) throw new MeshError("invalid_request", `serving ${requestName(came)}: Host is sent more than once`);
   if (!HOST_AND_PORT.test(came.authority))
-    throw new MeshError("invalid_request", `serving ${came.authority}: its Host is no host with or without a port`);
+    throw new MeshError("invalid_request", `serving ${requestName(came)}: its Host is no host with or without a port`);
   const headers = isAbsolute(message) ? authorityAsHost(came.authority, called.headers) : called.headers;
   const target = targetOf(message);
   // Also where no layer changed it: in `http://host?/admin`, whose path is `/`, a framework may find another one.

@@ -6,6 +6,7 @@ import {
   type MeshRequest,
   type MeshResponse,
   PushBody,
+  requestName,
   startInbound,
 } from "@heddle/core";
 import { ENDS_SOON_MS } from "./admitted-connections.ts";
@@ -83,8 +84,8 @@ export function serveRequest(
 }
 
 /** What a layer rejects with, other than a refusal, would be seen by nobody. */
-export function reportFailure(mesh: ServingMesh, { method, authority }: MeshRequest, error: unknown): void {
-  const message = `serving ${method} ${authority}: a layer failed: ${error instanceof Error ? error.message : String(error)}`;
+export function reportFailure(mesh: ServingMesh, request: MeshRequest, error: unknown): void {
+  const message = `serving ${requestName(request)}: a layer failed: ${error instanceof Error ? error.message : String(error)}`;
   mesh.reportProblem({ where: "inbound layers", message, severity: "error" });
 }
 

@@ -91,6 +91,12 @@ const IDENTITY: Readonly<Record<PlainText, Identity | null>> = {
   sni: null,
 };
 
+const UNKNOWN = {
+  peer: "the peer has no identity",
+  token: "the request has no token with issuer and subject",
+  connection: "nothing is known of it",
+} as const;
+
 function told(holds: boolean): Ternary {
   return holds ? YES : NO;
 }
@@ -110,7 +116,7 @@ function textReader(kind: PlainText, values: readonly ValueMatch[]): AttributeRe
       const text = read(facts);
       return typeof text === "string" ? (matches(text) ? YES : NO) : text === null ? NO : missing;
     },
-    undecided: identity === "peer" ? "the peer has no identity" : "the request has no token with issuer and subject",
+    undecided: UNKNOWN[identity ?? "connection"],
     identity,
   };
 }

@@ -73,7 +73,9 @@ test("what no rule allows is refused with a fixed body, and its message has no q
   expect(isCalled).toBe(false);
   expect(outcome).toBeInstanceOf(InboundRefusal);
   expect(outcome).toMatchObject({ code: "permission_denied", status: 403, body: "RBAC: access denied" });
-  expect((outcome as Error).message).toBe("serving GET reviews/api/7: no allow rule matches");
+  expect((outcome as Error).message).toBe(
+    `serving GET http://reviews/api/7: no allow rule matches; the nearest is reads, not matched: principal in "${WEB}"`,
+  );
   expect(request.context.authorization).toMatchObject({ rule: null, reason: "not_allowed" });
 });
 

@@ -1,10 +1,11 @@
 import { inboundConnection } from "../inbound-call.ts";
 import { InboundRefusal } from "../inbound-refusal.ts";
 import type { Layer } from "../layer.ts";
-import type { MeshRequest } from "../message.ts";
+import { type MeshRequest, requestName } from "../message.ts";
 import type { InboundAuthorization } from "../model/authorization.ts";
 import { type AuthorizationCounters, countDecision } from "./counters.ts";
 import { type AuthorizationDecision, DENIED_BODY, decide } from "./decide.ts";
+import { nearestRule } from "./nearest-rule.ts";
 import { InboundFacts } from "./request-facts.ts";
 import { compileAuthorization } from "./rules.ts";
 
@@ -15,11 +16,13 @@ import { compileAuthorization } from "./rules.ts";
 export function authorize(authorization: InboundAuthorization, counters: AuthorizationCounters): Layer {
   const compiled = compileAuthorization(authorization.policies, authorization.pathNormalisation);
   counters.know(compiled.rules);
+  const nearest = (request: MeshRequest, { reason }: AuthorizationDecision): string =>
+    reason === "not_allowed" ? nearestRule(compiled, factsOf(request, authorization.trustedHops)) : "";
   return (next) => (request) => {
     const decision = decide(compiled, factsOf(request, authorization.trustedHops));
     countDecision(counters, decision);
     note(request, decision);
-    return decision.allowed ? next(request) : Promise.reject(refusal(request, decision));
+    return decision.allowed ? next(request) : Promise.reject(refusal(request, decision, nearest(request, decision)));
   };
 }
 
@@ -40,9 +43,8 @@ function note({ context }: MeshRequest, { allowed, rule, reason, audited, shadow
   };
 }
 
-function refusal({ method, authority, path }: MeshRequest, { status, missing, why }: AuthorizationDecision): InboundRefusal {
-  const query = path.indexOf("?");
-  const message = `serving ${method} ${authority}${query < 0 ? path : path.slice(0, query)}: ${why}`;
+function refusal(request: MeshRequest, { status, missing, why }: AuthorizationDecision, nearest: string): InboundRefusal {
+  const message = `serving ${requestName(request)}: ${why}${nearest === "" ? "" : `; ${nearest}`}`;
   const code = status === 401 ? "unauthenticated" : status === 400 ? "invalid_request" : "permission_denied";
   // RFC 9110 11.6.1: a 401 names a scheme. For a certificate there is none with a registered name.
   const headers = status === 401 ? { "www-authenticate": missing.includes("token") ? "Bearer" : "mTLS" } : {};

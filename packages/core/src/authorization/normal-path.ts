@@ -1,6 +1,6 @@
 import { MeshError } from "../errors.ts";
 import type { Layer } from "../layer.ts";
-import { derive } from "../message.ts";
+import { derive, requestName } from "../message.ts";
 import type { PathNormalisation } from "../model/authorization.ts";
 import { normalisePath } from "./terms/normalise-path.ts";
 
@@ -14,8 +14,6 @@ export function normalPath(setting: PathNormalisation): Layer {
     if (request.method === "CONNECT" || request.context.rpc !== null) return next(request);
     const normal = normalisePath(request.path, setting);
     if (normal.kind !== "refused") return next(normal.kind === "unchanged" ? request : derive(request, { path: normal.path }));
-    return Promise.reject(
-      new MeshError("invalid_request", `serving ${request.method} ${request.authority}: the path is refused: ${normal.why}`),
-    );
+    return Promise.reject(new MeshError("invalid_request", `serving ${requestName(request)}: the path is refused: ${normal.why}`));
   };
 }

@@ -257,6 +257,12 @@ test("a field that does not exist is refused when the log is made", () => {
   );
 });
 
+test("an option that does not exist is refused when the log is made", () => {
+  expect(() => fixture({ feilds: ["method"] } as AccessLogOptions)).toThrow(
+    new TypeError('accessLog: there is no option "feilds"; did you mean "fields"?'),
+  );
+});
+
 test("a logger that throws harms no request and is reported once", async () => {
   const logger = {
     info() {

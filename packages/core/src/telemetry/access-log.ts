@@ -2,6 +2,7 @@ import { trace } from "@opentelemetry/api";
 import type { Clock } from "../clock.ts";
 import type { Layer } from "../layer.ts";
 import type { MeshRequest, MeshResponse } from "../message.ts";
+import { checkKeys } from "../option-keys.ts";
 import { ACCESS_LOG_FIELDS, type AccessLogField, type LineSettings, lineOf } from "./access-log-line.ts";
 import { type Direction, outcomeOf } from "./exchange.ts";
 import { type LineLogger, stdoutLogger } from "./stdout-logger.ts";
@@ -35,7 +36,7 @@ export interface AccessLog {
   close(): Promise<void>;
 }
 
-/** Null where no log is wanted. Throws TypeError for a field that does not exist. */
+/** Null where no log is wanted. Throws TypeError for an option or a field that does not exist. */
 export function accessLog(options: AccessLogOptions | boolean, deps: AccessLogDeps): AccessLog | null {
   if (options === false) return null;
   const given = options === true ? {} : options;
@@ -47,7 +48,10 @@ export function accessLog(options: AccessLogOptions | boolean, deps: AccessLogDe
   return { layer: (direction) => logged(direction, deps.clock, write), close: () => logger.close() };
 }
 
+const OPTIONS: readonly (keyof AccessLogOptions)[] = ["logger", "fields", "includeQuery", "requestHeaders", "responseHeaders"];
+
 function lineSettings(options: AccessLogOptions): LineSettings {
+  checkKeys(options, OPTIONS, "accessLog");
   for (const field of options.fields ?? []) {
     if (!ACCESS_LOG_FIELDS.includes(field)) {
       throw new TypeError(`accessLog.fields: "${field}" is not a field; there are: ${ACCESS_LOG_FIELDS.join(", ")}`);
