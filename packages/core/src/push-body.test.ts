@@ -388,3 +388,18 @@ test("however pushes, pauses and resumes alternate, no byte is lost, repeated or
     { numRuns: 500 },
   );
 });
+
+test("chunks without bytes, which are messages of gRPC, fill it too, and each is delivered", () => {
+  let paused = 0;
+  let resumed = 0;
+  const body = new PushBody({ pause: () => paused++, resume: () => resumed++, abort() {} });
+  let pushed = 0;
+  while (paused === 0 && pushed < 100_000) {
+    body.push(new Uint8Array(0));
+    pushed++;
+  }
+  expect([paused, pushed]).toEqual([1, 4_096]);
+  let delivered = 0;
+  body.attach({ data: () => delivered++, end() {}, fail() {} });
+  expect([delivered, resumed]).toEqual([pushed, 1]);
+});

@@ -23,6 +23,13 @@ export const SLOW_READER_MS = 1_000;
 /** A reader that lets bytes wait this long is cut with `body_abandoned`. */
 export const ABANDONED_MS = 30_000;
 
+/** A gRPC message without bytes takes room too: no number of them is held for nothing. */
+const EMPTY_CHUNK_BYTES = 64;
+
+function roomOf({ length }: Uint8Array): number {
+  return length === 0 ? EMPTY_CHUNK_BYTES : length;
+}
+
 type Listener = (error: unknown) => void;
 
 /** Listeners in the order they came. Most bodies have three: links take a fraction of what an array does once it grows. */
@@ -81,7 +88,7 @@ export class PushBody {
     }
     if (this.#chunks) this.#chunks.push(chunk);
     else this.#chunks = [chunk];
-    this.#bufferedBytes += chunk.length;
+    this.#bufferedBytes += roomOf(chunk);
     if (this.#bufferedBytes >= BODY_BUFFER_BYTES && !this.#sourcePaused) {
       this.#sourcePaused = true;
       this.#source?.pause();
@@ -201,7 +208,7 @@ export class PushBody {
     try {
       while (taken < chunks.length && !this.#readerPaused && this.#chunks === chunks) {
         const chunk = chunks[taken++] as Uint8Array;
-        this.#bufferedBytes -= chunk.length;
+        this.#bufferedBytes -= roomOf(chunk);
         this.#sink?.data(chunk);
       }
     } finally {
