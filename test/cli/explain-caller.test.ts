@@ -54,6 +54,18 @@ test("explain refuses a caller that proves nothing to a strict service, and take
   });
 });
 
+test("explain reads the claims of a token that is sent, and says that it looked at nothing else of it", async () => {
+  const file = meshFile(GUARDED.replace("mtls: strict", "mtls: permissive"));
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const token = `${part({ alg: "ES256" })}.${part({ iss: "https://issuer.example", sub: "alice", groups: ["editors"] })}.AAAA`;
+  const { out } = await heddle("explain", file, "PUT", "http://reviews/api/7", "-H", `authorization: Bearer ${token}`);
+  expect(out).toContain(
+    "is served: allowed by editors; the claims are those of the token in authorization; neither its signature nor its dates were looked at",
+  );
+  const opaque = await heddle("explain", file, "PUT", "http://reviews/api/7", "-H", "authorization: Bearer eyJ");
+  expect(opaque.out).toMatch(/refused with unauthenticated: the token in authorization is not valid, unless --claims gives what it says/);
+});
+
 test("explain says without a caller what becomes of one that shows nothing, where the service asks for anything", async () => {
   const { out } = await heddle("explain", meshFile(GUARDED), "http://reviews/api/7");
   expect(out).toContain("at reviews, a caller without identity is refused with mtls_required: mtls is strict");

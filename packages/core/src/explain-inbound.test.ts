@@ -74,9 +74,15 @@ test("claims stand for a token that is valid", () => {
 });
 
 test("a token that no rule takes is refused, whoever signed it and whether or not anything is authorized", () => {
-  const foreign = { refusedWith: "unauthenticated", why: 'the token is not valid: no rule names its issuer "https://evil.example"' };
+  const foreign = {
+    refusedWith: "unauthenticated",
+    why: 'the token is not valid: no rule names its issuer "https://evil.example", expected one of "https://issuer.example"',
+  };
   expect(withClaims({ iss: "https://evil.example", sub: "ada", aud: "reviews" })).toMatchObject(foreign);
   expect(withClaims({ iss: "https://evil.example" }, { authorization: null })).toMatchObject(foreign);
+  expect(withClaims({ role: "admin" }).why).toBe(
+    'the token is not valid: the claims have no iss, which has to be an issuer that a rule names: "https://issuer.example"',
+  );
   expect(withClaims({ iss: ISSUER, sub: "ada", aud: "other" })).toMatchObject({
     refusedWith: "unauthenticated",
     why: expect.stringMatching(/none of its audiences .*: reviews/),

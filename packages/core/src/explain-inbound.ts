@@ -164,7 +164,9 @@ function tokenUnder(
   const { iss, sub, aud } = claims;
   const audiences = [aud].flat().filter((each) => typeof each === "string");
   const ofIssuer = rules.filter(({ issuer }) => issuer === iss);
-  if (ofIssuer.length === 0) return refused(`no rule names its issuer ${JSON.stringify(iss ?? null)}`);
+  const known = () => rules.map(({ issuer }) => JSON.stringify(issuer)).join(", ");
+  if (iss === undefined) return refused(`the claims have no iss, which has to be an issuer that a rule names: ${known()}`);
+  if (ofIssuer.length === 0) return refused(`no rule names its issuer ${JSON.stringify(iss)}, expected one of ${known()}`);
   const rule = ofIssuer.find((each) => each.audiences.length === 0 || each.audiences.some((audience) => audiences.includes(audience)));
   if (rule === undefined)
     return refused(`none of its audiences is one of the rule's: ${ofIssuer.flatMap((each) => each.audiences).join(", ")}`);

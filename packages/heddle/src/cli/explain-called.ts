@@ -1,4 +1,11 @@
-import { type ExplainInboundRequest, type Explanation, explainInbound, type MeshSnapshot, mtlsModeOf } from "@heddle/core";
+import {
+  type ExplainInboundRequest,
+  type Explanation,
+  explainInbound,
+  type InboundExplanation,
+  type MeshSnapshot,
+  mtlsModeOf,
+} from "@heddle/core";
 import { assumesIdentity } from "./assumed-identity.ts";
 import { UsageError } from "./command.ts";
 import type { HeaderLines } from "./header-lines.ts";
@@ -39,6 +46,7 @@ export function explainCalled(
   { method, headers, caller }: { readonly method: string; readonly headers: HeaderLines; readonly caller: Caller },
 ): readonly CalledService[] {
   const called = new Map<string, CalledService>();
+  const shown = caller.claims === undefined ? claimsInToken(headers) : null;
   const isNamed = Object.values(caller).some((given) => given !== undefined);
   const hasIdentity = caller.from !== undefined || assumesIdentity(snapshot);
   for (const decision of alternatives) {
@@ -55,23 +63,29 @@ export function explainCalled(
         headers: joined({ ...headers, ...decision.requestHeaders }),
         ...(caller.from === undefined ? {} : { peer: caller.from }),
         ...(caller.claims === undefined ? {} : { claims: claimsOf(caller.claims) }),
+        ...(shown === null || policy.jwt.length === 0 ? {} : { claims: shown }),
         ...(caller.peerAddress === undefined ? {} : { peerAddress: caller.peerAddress }),
       };
       called.set(
         service,
-        asked(() => explainInbound(request, policy, mtls)),
+        asked(() => explainInbound(request, policy, mtls), shown !== null && policy.jwt.length > 0),
       );
     }
   }
   return [...called.values()];
 }
 
-function asked(ask: () => ReturnType<typeof explainInbound>): CalledService {
+const UNVERIFIED = "the claims are those of the token in authorization; neither its signature nor its dates were looked at";
+
+function asked(ask: () => InboundExplanation, isUnverified: boolean): CalledService {
   try {
-    const { authorization, ...rest } = ask();
+    const { authorization, why: because, ...rest } = ask();
     const rules = authorization?.rules ?? [];
     return {
       ...rest,
+      why: isUnverified
+        ? `${because}; ${UNVERIFIED}`
+        : because.replace("unless its claims are given:", "unless --claims gives what it says:"),
       rules: rules.map(({ name, from, action, mode, held, matched, why }) => ({ name, from, action, mode, held, matched, why })),
     };
   } catch (error) {
@@ -89,6 +103,19 @@ function claimsOf(text: string): Readonly<Record<string, unknown>> {
   }
   if (typeof claims !== "object" || claims === null || Array.isArray(claims)) throw new UsageError("--claims: expected a JSON object");
   return { ...claims };
+}
+
+/** What a bearer token says, as far as it can be read; null: it is none, or cannot. */
+function claimsInToken({ authorization }: HeaderLines): Readonly<Record<string, unknown>> | null {
+  const [, payload] = /^Bearer +[\w-]+\.([\w-]+)\.[\w-]*$/i.exec(String(authorization)) ?? [];
+  if (payload === undefined) return null;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
+    return typeof claims === "object" && claims !== null && !Array.isArray(claims) ? { ...claims } : null;
+  } catch {
+    // Not the JSON of a token: then it is said that it is not valid.
+    return null;
+  }
 }
 
 function joined(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Record<string, string> {

@@ -112,7 +112,10 @@ test("explain of a document with mistakes ends with 1 and prints them", async ()
 test.each([
   [["validat"], /there is no command "validat"; did you mean validate\?/],
   [["validate"], /name at least one document/],
-  [["validate", "--jsn", "x.yaml"], /jsn/],
+  [["validate", "--jsn", "x.yaml"], /there is no option --jsn; did you mean --json\?/],
+  [["explain", "x.yaml", "http://reviews/", "--form=spiffe://a/b"], /there is no option --form; did you mean --from\?/],
+  [["validate", "--frobnicate", "x.yaml"], /there is no option --frobnicate\n/],
+  [["validate", "-q", "x.yaml"], /there is no option -q\n/],
   [["validate", "nowhere.yaml"], /nowhere\.yaml cannot be read/],
   [["explain", "x.yaml"], /give a document/],
   [["explain", "x.yaml", "not a url"], /is not an http:\/\/ or https:\/\/ URL/],

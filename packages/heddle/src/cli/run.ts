@@ -36,7 +36,7 @@ export async function run(argv: readonly string[], output: Output): Promise<numb
     return await command.run(args, output);
   } catch (error) {
     if (!isUsageError(error)) throw error;
-    output.err.write(`heddle ${name}: ${error.message}\nusage: heddle ${command.usage}\n`);
+    output.err.write(`heddle ${name}: ${meantOption(error, command.usage) ?? error.message}\nusage: heddle ${command.usage}\n`);
     return EXIT.usage;
   }
 }
@@ -44,6 +44,16 @@ export async function run(argv: readonly string[], output: Output): Promise<numb
 /** Ours, or what node:util's parseArgs throws. */
 function isUsageError(error: unknown): error is Error {
   return error instanceof UsageError || (error instanceof Error && String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS"));
+}
+
+/** Of an option that there is not, what parseArgs does not say. */
+function meantOption(error: Error, usage: string): string | null {
+  if ((error as { readonly code?: unknown }).code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") return null;
+  const written = /'(--?[^' ,=]+)/.exec(error.message)?.[1];
+  if (written === undefined) return null;
+  const known = Array.from(usage.matchAll(/--[a-z][a-z-]*/g), ([option]) => option);
+  const meant = nearest(written.replace(/^-+/, ""), new Set(known.map((option) => option.slice(2))));
+  return `there is no option ${written}${meant === null ? "" : `; did you mean --${meant}?`}`;
 }
 
 async function overview(): Promise<string> {
