@@ -79,7 +79,7 @@ class ListeningPlace implements CallPlace {
     this.#entrance = new Entrance(this.serving, (socket) => this.#admit(socket), { alpn: ["h2"], use: this.#sessions });
     this.#health = health === false ? null : serverHealth(this.serving, server, health ?? {});
     taken.http2.on("stream", (stream, headers, _flags, rawHeaders) => {
-      const connection = this.#sessions.enter(stream);
+      const connection = this.#sessions.connectionOf(stream);
       if (this.#health?.has(headers[":path"] ?? "")) taken.dispatch(stream, headers);
       else serveCall(this, { stream, headers, rawHeaders, connection });
     });

@@ -1,21 +1,13 @@
-import type { EventEmitter } from "node:events";
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type InboundConnection, UNKNOWN_CONNECTION } from "@heddle/core";
 import { type ConnectionUse, ENTRY_LIMIT_MS, type Serving } from "@heddle/http";
 
-interface Session {
-  readonly socket: Duplex;
-  readonly connection: InboundConnection;
-  /** Streams that are open. */
-  open: number;
-}
-
 /** The connections of one listener, from when they are let in. What is to end closes in order: GOAWAY, then what is under way, then the connection. */
 export class Sessions implements ConnectionUse {
   readonly #serving: Serving;
-  readonly #sessions = new Map<ServerHttp2Session, Session>();
+  readonly #sessions = new Map<ServerHttp2Session, InboundConnection>();
   readonly #bySocket = new WeakMap<Duplex, ServerHttp2Session>();
   #arriving: Duplex | null = null;
 
@@ -36,13 +28,9 @@ export class Sessions implements ConnectionUse {
     }
   }
 
-  /** What this stream came by, counted as open on it; of a session that was not admitted nothing is known, and nothing proved. */
-  enter(stream: ServerHttp2Stream): InboundConnection {
-    const session = stream.session === undefined ? undefined : this.#sessions.get(stream.session as ServerHttp2Session);
-    if (session === undefined) return UNKNOWN_CONNECTION;
-    session.open++;
-    stream.once("close", () => session.open--);
-    return session.connection;
+  /** What this stream came by; of a session that was not admitted nothing is known, and nothing proved. */
+  connectionOf({ session }: ServerHttp2Stream): InboundConnection {
+    return this.#sessions.get(session as ServerHttp2Session) ?? UNKNOWN_CONNECTION;
   }
 
   /** Callers of all connections begin no call on them any more, and those under way finish. */
@@ -54,13 +42,9 @@ export class Sessions implements ConnectionUse {
     for (const session of [...this.#sessions.keys()]) session.destroy();
   }
 
-  underWay(socket: TLSSocket): Pick<EventEmitter, "once"> | null {
-    const session = this.#bySocket.get(socket);
-    return session !== undefined && (this.#sessions.get(session)?.open ?? 0) > 0 ? session : null;
-  }
-
-  finish(socket: TLSSocket): void {
-    this.#bySocket.get(socket)?.close();
+  /** Nothing has to be waited for: what is under way finishes after GOAWAY. */
+  underWay(): null {
+    return null;
   }
 
   close(socket: TLSSocket): void {
@@ -72,7 +56,7 @@ export class Sessions implements ConnectionUse {
   #add(session: ServerHttp2Session): void {
     const socket = this.#arriving;
     if (socket === null) return;
-    this.#sessions.set(session, { socket, connection: this.#serving.connections.of(socket), open: 0 });
+    this.#sessions.set(session, this.#serving.connections.of(socket));
     this.#bySocket.set(socket, session);
     const { deadlines } = this.#serving.mesh;
     // HTTP/2 begins with the settings of both sides: one that does not send its own is no caller.

@@ -15,16 +15,13 @@ const FINISH_MS = 5 * 60_000;
 export interface ConnectionUse {
   /** What is under way on it and may finish, as far as anything is; it tells its end as "close". */
   underWay(socket: TLSSocket): Pick<EventEmitter, "once"> | null;
-  /** What was proved has ended: nothing is begun on it any more, and it closes with the last that is under way. */
-  finish(socket: TLSSocket): void;
-  /** Nothing is under way on it. */
+  /** Called, maybe more than once, when what was proved has ended or soon will, and nothing that has to be waited for is under way. */
   close(socket: TLSSocket): void;
 }
 
-/** Node keeps on the socket which answer has its turn, and closes the connection with the answer that says so. */
+/** Node keeps on the socket which answer has its turn. */
 const HTTP1_USE: ConnectionUse = {
   underWay: (socket: TLSSocket & { readonly _httpMessage?: OutgoingMessage | null }) => socket._httpMessage ?? null,
-  finish: () => {},
   close: (socket) => socket.destroy(),
 };
 
@@ -95,9 +92,6 @@ export class AdmittedConnections {
     const isSending = answer !== null || (socket.writableLength > 0 && !isUpgraded);
     if (now - admitted.endedAt >= FINISH_MS) socket.destroy();
     else if (!isSending) this.#use.close(socket);
-    else if (answer !== null && isNew) {
-      this.#use.finish(socket);
-      answer.once("close", () => this.#end(socket, admitted));
-    }
+    else if (answer !== null && isNew) answer.once("close", () => this.#end(socket, admitted));
   }
 }

@@ -42,6 +42,12 @@ describe("authorization", () => {
     expect(lines[0]).not.toHaveProperty("route");
   });
 
+  test("takes a path for no other spelling of a method that is allowed: methods are found by exactly what came", async () => {
+    const { listener } = await served(sayAlone);
+    for (const path of ["/shop.Echo/%53ay", "/shop.Echo//Say", "/shop.Echo/./Say"])
+      expect((await call(client(listener.port), "Say", ["one"], { path })).code).toBe(status.PERMISSION_DENIED);
+  });
+
   test("says UNIMPLEMENTED of a method that nobody has only to who may know, and logs it", async () => {
     const { listener, lines } = await served({ authorize: [{ name: "all", to: [{ paths: ["/*"] }] }] });
     const { code } = await call(client(listener.port), "Say", ["one"], { path: "/shop.Nobody/Say" });
