@@ -45,6 +45,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
   readonly authority: string;
   readonly head: Caller["head"];
   readonly waitsForReady: boolean;
+  answerHead: IncomingHttpHeaders | null = null;
   isOver = false;
   isComplete = false;
   /** Connections that were lost while it waited for one. */
@@ -59,7 +60,6 @@ export class GrpcExchange implements BodySource, Sending, Caller {
   #chunks: AsyncIterator<Uint8Array | string, void> | null = null;
   #written: (() => void) | null = null;
   #body: PushBody | null = null;
-  #answerHead: IncomingHttpHeaders | null = null;
   #trailers: IncomingHttpHeaders | null = null;
   #brokenBy: Error | null = null;
   #mostBytes: number = Number.POSITIVE_INFINITY;
@@ -150,7 +150,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
   // What grpc-js calls
 
   onReceiveMetadata(): void {
-    const head = this.#answerHead;
+    const head = this.answerHead;
     if (this.isOver || head === null) return;
     if (!isGrpc(head)) {
       const failure = notGrpc(statusOf(head), head);
@@ -183,7 +183,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
   /** Before grpc-js looks at it: it tells neither the HTTP status nor whether a status is the server's. */
   #listen(stream: ClientHttp2Stream): void {
     stream.prependListener("response", (headers, flags) => {
-      this.#answerHead = headers;
+      this.answerHead = headers;
       if (flags & END_STREAM) this.#trailers = headers;
     });
     stream.prependListener("trailers", (trailers) => {
@@ -226,7 +226,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
         status,
         trailers,
         hadHead: this.#body !== null,
-        httpStatus: statusOf(this.#answerHead ?? {}),
+        httpStatus: statusOf(this.answerHead ?? {}),
         brokenBy: this.#brokenBy ?? connection?.brokenBy ?? null,
       }),
     );

@@ -35,9 +35,6 @@ const MISSING: Readonly<Record<string, typeof grpcJs>> = {
   "Channel.internalChannel is no object": changed((channel) => {
     Object.assign(channel, { internalChannel: undefined });
   }),
-  "internalChannel.filterStackFactory is no object": changed(({ internalChannel }) => {
-    Object.assign(internalChannel ?? {}, { filterStackFactory: undefined });
-  }),
   "internalChannel.subchannelPool is no object": changed(({ internalChannel }) => {
     Object.assign(internalChannel ?? {}, { subchannelPool: null });
   }),

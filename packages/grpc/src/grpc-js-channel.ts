@@ -53,7 +53,6 @@ export class GrpcJsChannel {
   readonly #channel: grpcJs.Channel;
   readonly #options: grpcJs.ChannelOptions;
   readonly #wants: (request: ConnectionRequest) => void;
-  readonly #inner: ReturnType<typeof shapeOf>;
   readonly #adopted = new WeakSet<object>();
   #subchannel: Shape["subchannel"] | null = null;
 
@@ -63,8 +62,7 @@ export class GrpcJsChannel {
     this.#wants = wants;
     this.#options = options;
     this.#channel = new grpcJs.Channel(`unix:${address}`, grpcJs.credentials.createInsecure(), { ...OPTIONS, ...options });
-    this.#inner = shapeOf(this.#channel);
-    const { subchannelPool } = this.#inner;
+    const { subchannelPool } = shapeOf(this.#channel);
     const getOrCreate = subchannelPool.getOrCreateSubchannel.bind(subchannelPool);
     subchannelPool.getOrCreateSubchannel = (...args) => this.#adopt(getOrCreate(...args));
   }
@@ -118,7 +116,7 @@ export class GrpcJsChannel {
       const transport = await opening;
       if (session === null) throw new GrpcJsShapeError("connector.session is no object");
       partOf(transport, "transport", "addDisconnectListener", "function").call(transport, () => told.left());
-      const opened = new GrpcJsTransport(transport, session, this.#inner.filterStackFactory, this.#options);
+      const opened = new GrpcJsTransport(transport, session, this.#options);
       afterAwaits(() => told.isOpen(opened));
       return transport;
     } catch (reason) {
