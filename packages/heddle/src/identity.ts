@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type CertificateSource, type IdentityFilesOptions, identityFiles } from "@heddle/core";
 import { type DevIdentityOptions, devIdentity, type WorkloadApiOptions, workloadApi } from "@heddle/spiffe";
@@ -23,10 +24,11 @@ export const identity: {
 export function identityFromEnvironment(value: string): CertificateSource {
   if (value === "dev") return identity.dev();
   if (value === "workload-api") return identity.workloadApi();
-  if (value.startsWith("/") || value.startsWith("./") || value.startsWith("../")) {
+  // A word alone is more likely a misspelt one of these than a folder that is not there yet.
+  if (value.includes("/") || statSync(value, { throwIfNoEntry: false })?.isDirectory() === true) {
     return identity.files({ cert: join(value, "tls.crt"), key: join(value, "tls.key"), bundle: join(value, "ca.crt") });
   }
   throw new TypeError(
-    `joinMesh: HEDDLE_IDENTITY: found ${JSON.stringify(value)}, expected "dev", "workload-api", or the path of a folder that begins with "/" or "./"`,
+    `joinMesh: HEDDLE_IDENTITY: found ${JSON.stringify(value)}, expected "dev", "workload-api", or the path of a folder, such as "./identity"`,
   );
 }

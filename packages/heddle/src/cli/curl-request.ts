@@ -12,6 +12,8 @@ export interface CurlRequest {
   readonly config: string | undefined;
   /** As HEDDLE_IDENTITY. */
   readonly identity: string | undefined;
+  /** As HEDDLE_SERVICE. */
+  readonly service: string | undefined;
   readonly timeout: string | undefined;
   readonly showsHead: boolean;
   readonly isJson: boolean;
@@ -30,6 +32,7 @@ export function parseCurl(args: readonly string[]): CurlRequest {
       timeout: { type: "string", short: "m" },
       config: { type: "string" },
       identity: { type: "string" },
+      service: { type: "string" },
       json: { type: "boolean" },
     },
   });
@@ -48,6 +51,7 @@ export function parseCurl(args: readonly string[]): CurlRequest {
     body: values.data === undefined ? null : readData(values.data),
     config: values.config,
     identity: values.identity,
+    service: values.service,
     timeout: values.timeout,
     showsHead: values.include === true,
     isJson: values.json === true,
