@@ -10,7 +10,7 @@ const weight = fc.constantFrom(0, 1, 2, -1, Number.NaN, 0.5);
 const backend = fc.record({
   name,
   endpointSet: name,
-  protocol: fc.constantFrom<Backend["protocol"]>("http1", "http1", "http1", "grpc"),
+  protocol: fc.constantFrom<Backend["protocol"]>("http1", "http2", "grpc"),
   tls: fc.constantFrom<Backend["tls"]["mode"]>("disable", "disable", "disable", "simple").map((mode) => ({ ...backendOf().tls, mode })),
 });
 const set = fc.record({
@@ -82,7 +82,7 @@ function isValid({ hosts, backends, sets }: Parts): boolean {
   return (
     new Set(claims).size === claims.length &&
     hosts.every(({ routes }) => routes.every(isRouteValid)) &&
-    [...known.values()].every(({ endpointSet, protocol }) => knownSets.has(endpointSet) && protocol !== "grpc") &&
+    [...known.values()].every(({ endpointSet }) => knownSets.has(endpointSet)) &&
     [...knownSets.values()].every(({ endpoints }) => endpoints.every((one) => one.weight > 0 && one.priority === 0))
   );
 }
