@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@heddle\/(core|http|express-adapter|fastify-adapter|grpc|spiffe|testing)$/, replacement: source("$1") },
+      { find: /^\.\/grpc-package\.ts$/, replacement: fileURLToPath(new URL("./test/grpc/package-of-sources.ts", import.meta.url)) },
       { find: /^heddle$/, replacement: source("heddle") },
       { find: /^@heddle\/testing\/(authority|grpc)$/, replacement: source("testing", "$1/index.ts") },
     ],
