@@ -63,7 +63,7 @@ function abortOf(policy: FaultPolicy, { headers, context }: MeshRequest, random:
   const asked = policy.byHeader ? integer(headerValue(headers, ABORT_HEADER)) : null;
   if (asked !== null && asked >= 200 && asked <= 599) return { status: asked };
   const { abort } = policy;
-  if (abort === null || (abort.status === null && !isRpc) || !isTaken(abort.fraction, random)) return null;
+  if (abort === null || !isTaken(abort.fraction, random)) return null;
   if (isRpc && abort.grpc !== null) return { grpcStatus: GRPC_STATUS_NAMES.indexOf(abort.grpc) };
   return abort.status === null ? null : { status: abort.status };
 }
