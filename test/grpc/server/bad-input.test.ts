@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { Server as GrpcServer, Metadata, status } from "@grpc/grpc-js";
 import { grpcServer, listenGrpc } from "@heddle/grpc";
 import { describe, expect, test } from "vitest";
+import { virtualClock } from "../../../packages/core/test/virtual-clock.ts";
 import { call, started } from "./echo-service.ts";
 import { exchange } from "./raw-stream.ts";
 import { authority, client, served } from "./serving.ts";
@@ -37,6 +38,22 @@ describe.each(["permissive", "disable"])("on a port whose mode is %s", (mtls) =>
     expect(lines).toHaveLength(2);
     await expect.poll(inFlight).toBe(0);
   });
+});
+
+test.each(["permissive", "disable"])("who says nothing is let go after 10 s, and who said all there is to say is not: %s", async (mtls) => {
+  const clock = virtualClock();
+  const { listener } = await served({ mtls }, { identity: authority.source("reviews"), clock: clock as never });
+  const caller = client(listener.port);
+  expect((await call(caller, "Say", ["one"])).code).toBe(status.OK);
+  const silent = connect(listener.port, "127.0.0.1");
+  const closed = once(silent, "close");
+  silent.resume();
+  await once(silent, "connect");
+  // A call on another connection, made later, is answered when this one has long been accepted.
+  expect((await call(client(listener.port), "Say", ["one"])).code).toBe(status.OK);
+  await clock.advance(11_000);
+  await closed;
+  expect((await call(caller, "Say", ["one"])).code).toBe(status.OK);
 });
 
 test("metadata that is too large ends its call alone, and is counted nowhere as in flight", async () => {
