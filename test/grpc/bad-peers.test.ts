@@ -5,7 +5,7 @@ import { type Channel, GrpcStatus, MeshError, type MeshRequest, type PushBody, T
 import { grpcTransport } from "@heddle/grpc";
 import { channelSettingsOf, framed, rpcRequestOf } from "@heddle/testing";
 import { afterEach, expect, test } from "vitest";
-import { goAwayFrame, greet, type RawCall, type RawPeer, rawPeer } from "./raw-peer.ts";
+import { admitFrame, goAwayFrame, greet, type RawCall, type RawPeer, rawPeer } from "./raw-peer.ts";
 
 const HEAD = { ":status": "200", "content-type": "application/grpc" };
 const OK = { "grpc-status": "0" };
@@ -124,6 +124,92 @@ test("a server that goes away from every connection at once is not asked for eve
   const { kind } = await failure();
   expect(["connect-failure", "refused-stream"]).toContain(kind);
   expect(peer.connections).toBeLessThanOrEqual(4);
+});
+
+test("a server that goes away in the breath in which it greets leaves nobody waiting", async () => {
+  let connections = 0;
+  await meet(
+    (call) => call.headers(HEAD).headers(OK, true),
+    (socket) => {
+      if (++connections > 1) return greet(socket);
+      socket.cork();
+      greet(socket);
+      socket.write(goAwayFrame(0, 0));
+      socket.uncork();
+      return true;
+    },
+  );
+  expect(["connect-failure", "refused-stream"]).toContain((await failure()).kind);
+  expect(await end((await channel.send(rpcRequestOf())).body)).toBeNull();
+});
+
+test("a call for which there was no stream goes to the next connection when the server goes away", async () => {
+  let calls = 0;
+  await meet(
+    (call) => {
+      if (++calls === 1) call.headers(HEAD);
+      else call.headers(HEAD).headers(OK, true);
+    },
+    (socket) => socket.write(admitFrame(1)),
+  );
+  const first = await channel.send(rpcRequestOf());
+  const second = channel.send(rpcRequestOf());
+  await sleep(20);
+  expect(calls).toBe(1);
+  for (const socket of peer.open) socket.write(goAwayFrame(0, 1));
+  expect(await end((await second).body)).toBeNull();
+  expect(peer.connections).toBe(2);
+  first.body.abandon(new Error("enough"));
+});
+
+test("a call for which no connection ever has a stream is refused after the third", async () => {
+  await meet(
+    () => {},
+    (socket) => {
+      setTimeout(() => socket.write(goAwayFrame(0, 0)), 20);
+      return socket.write(admitFrame(0));
+    },
+  );
+  expect(await failure()).toMatchObject({ kind: "connect-failure", message: expect.stringContaining("3 connections were closed") });
+  expect(peer.connections).toBeLessThanOrEqual(4);
+});
+
+test("a server that allows fewer streams from now on is sent no more", async () => {
+  const calls: RawCall[] = [];
+  await meet((call) => {
+    calls.push(call);
+    if (calls.length === 1) call.headers(HEAD).raw(admitFrame(1));
+    else call.headers(HEAD).headers(OK, true);
+  });
+  const first = await channel.send(rpcRequestOf());
+  await sleep(20);
+  const second = rpcRequestOf();
+  const answer = channel.send(second);
+  await sleep(20);
+  expect([calls.length, second.attempt?.wasSent]).toEqual([1, false]);
+  calls[0]?.headers(OK, true);
+  expect(await end((await answer).body)).toBeNull();
+  expect(await end(first.body)).toBeNull();
+});
+
+test("a head and a status that come at once are an answer with a head: it has not ended by the time it is there", async () => {
+  await meet((call) => {
+    call.socket.cork();
+    call.headers(HEAD).headers({ "grpc-status": "14" }, true);
+    call.socket.uncork();
+  });
+  const sent = channel.send(rpcRequestOf());
+  const { body, hadEnded } = await sent.then((response) => ({ body: response.body, hadEnded: response.body.hasEnded }));
+  expect(hadEnded).toBe(false);
+  expect([await end(body), body.trailers?.["grpc-status"]]).toEqual([null, "14"]);
+});
+
+test("what destroys the channel is what calls in flight end with", async () => {
+  await meet((call) => call.headers(HEAD));
+  const { body } = await channel.send(rpcRequestOf());
+  const reason = new MeshError("closed", "the mesh was closed");
+  channel.destroy(reason);
+  expect(await end(body)).toBe(reason);
 });
 
 test("a storm of GOAWAY loses no call that was looked at, and answers or refuses every other", async () => {

@@ -8,6 +8,7 @@ const HEAD_BYTES = 9;
 const ACK = 1;
 const END_STREAM = 1;
 const END_HEADERS = 4;
+const MAX_CONCURRENT_STREAMS = 3;
 
 const Frame = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6, GOAWAY: 7 } as const;
 
@@ -69,6 +70,11 @@ export async function rawPeer(call: (call: RawCall) => void, connected: (socket:
 export function greet(socket: Socket): boolean {
   socket.write(frame(Frame.SETTINGS, 0, 0));
   return true;
+}
+
+/** SETTINGS that allow so many streams at once. */
+export function admitFrame(streams: number): Buffer {
+  return frame(Frame.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, MAX_CONCURRENT_STREAMS]), uint32(streams)]));
 }
 
 export function goAwayFrame(code: number, lastStream: number): Buffer {
