@@ -48,7 +48,8 @@ test("explain refuses a caller that proves nothing to a strict service, and take
         mtls: "strict",
         refusedWith: null,
         why: "allowed by editors",
-        rules: [{ held: "no" }, { held: "no" }, { held: "yes" }],
+        authorization: { rule: "editors", reason: "allowed_by_rule" },
+        rules: [{ held: "no" }, { held: "no" }, { held: "yes", conditions: [{ part: "when", held: "yes" }] }],
       },
     ],
   });

@@ -22,10 +22,32 @@ function explain(wanted: Partial<ExplainInboundRequest>, mtls: "strict" | "permi
 test("what is served is explained with the rule that allows it, and every rule with its reason", () => {
   const explanation = explain({});
   expect(explanation).toMatchObject({ service: "reviews", path: "/api/7", refusedWith: null, why: "allowed by reads" });
-  expect(explanation.authorization?.rules.map(({ name, matched }) => [name, matched])).toEqual([
+  expect(explanation.rules.map(({ name, matched }) => [name, matched])).toEqual([
     ["closed", false],
     ["reads", true],
   ]);
+});
+
+test("an explanation is plain data: what was decided, and what each rule and condition says", () => {
+  const explanation = explain({ method: "PUT" });
+  expect(JSON.parse(JSON.stringify(explanation))).toEqual(explanation);
+  expect(explanation).toMatchObject({
+    authorization: { rule: null, reason: "not_allowed", audited: [], shadow: null },
+    rules: [{ name: "closed", held: "no" }, { name: "reads" }],
+  });
+  expect(explanation.rules[1]).toEqual({
+    name: "reads",
+    action: "allow",
+    mode: "enforce",
+    from: "mesh.yaml:1:1",
+    held: "no",
+    matched: false,
+    why: 'not matched: method in "GET"',
+    conditions: [
+      { part: "from", condition: `principal in "${WEB}"`, held: "yes", why: null },
+      { part: "to", condition: 'method in "GET"', held: "no", why: null },
+    ],
+  });
 });
 
 test.each([

@@ -1,4 +1,5 @@
-import { type AuthorizationExplanation, explainAuthorization } from "./authorization/explain-decision.ts";
+import { noteOf } from "./authorization/authorize.ts";
+import { type ExplainedRule, explainAuthorization } from "./authorization/explain-decision.ts";
 import { headersWithout } from "./authorization/headers-without.ts";
 import { compileTrustedPeers, FORWARDED_CLIENT_CERT_HEADER, forwardedBy } from "./authorization/identity-headers.ts";
 import { InboundFacts } from "./authorization/request-facts.ts";
@@ -6,6 +7,7 @@ import { compileAuthorization } from "./authorization/rules.ts";
 import { normalisePath } from "./authorization/terms/normalise-path.ts";
 import { claimHeadersOf, headersBelowTokens } from "./authorization/token-headers.ts";
 import { findTokens, tokenLocations } from "./authorization/token-locations.ts";
+import type { AuthorizationNote } from "./context.ts";
 import { type Reading, read, refused } from "./identity/names/reading.ts";
 import { parseSpiffeId, type SpiffeId } from "./identity/names/spiffe-id.ts";
 import { consulServiceOf, kubernetesWorkloadOf } from "./identity/names/workload-path.ts";
@@ -43,8 +45,10 @@ export interface InboundExplanation {
   /** The code with which it is refused; null: it is served. */
   readonly refusedWith: "mtls_required" | "invalid_request" | "unauthenticated" | "permission_denied" | null;
   readonly why: string;
-  /** null: nothing decides, or what does is not reached. */
-  readonly authorization: AuthorizationExplanation | null;
+  /** What decided, as access log and report say it; null: nothing decides, or what does is not reached. */
+  readonly authorization: AuthorizationNote | null;
+  /** What every rule says of the request: those that the decision had no need to ask too. None where nothing decides. */
+  readonly rules: readonly ExplainedRule[];
 }
 
 /**
@@ -59,7 +63,7 @@ export function explainInbound(
   checkKeys(wanted, ["method", "url", "headers", "peer", "claims", "peerAddress", "localPort", "sni"], "mesh.explainInbound");
   const { method = "GET", url } = wanted;
   if (!URL.canParse(url)) throw new TypeError(`mesh.explainInbound: url: ${JSON.stringify(url)} is not a URL`);
-  const given = { service: policy.service, from: policy.origin, mtls, authorization: null };
+  const given = { service: policy.service, from: policy.origin, mtls, authorization: null, rules: [] };
   const connection = connectionOf(wanted, policy);
   const written = writtenParts(url);
   if (mtls === "strict" && connection.peer === null)
@@ -84,7 +88,14 @@ export function explainInbound(
     ...(wanted.peer !== undefined && connection.peer === null ? ["mtls is disable, so that nobody proves an identity"] : []),
     ...(wanted.claims !== undefined && jwt.length === 0 ? ["the policy has no jwt, so that no token is looked at"] : []),
   ];
-  return { ...given, path, refusedWith, why: [why, ...unused].join("; "), authorization: explained };
+  return {
+    ...given,
+    path,
+    refusedWith,
+    why: [why, ...unused].join("; "),
+    authorization: noteOf(explained.decision),
+    rules: explained.rules,
+  };
 }
 
 /** As written: a URL parser would resolve what the service has to see, and leave out a port that its scheme implies. */

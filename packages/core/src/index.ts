@@ -1,4 +1,5 @@
 export type { InspectedAuthorization, InspectedRule } from "./authorization/counters.ts";
+export type { ExplainedCondition, ExplainedRule } from "./authorization/explain-decision.ts";
 export type { OwnCalls, OwnFetch, OwnResponse } from "./authorization/jwks-fetch.ts";
 export { keyFileProblem } from "./authorization/jwks-file-access.ts";
 export type { InspectedKeySet } from "./authorization/key-sets.ts";

@@ -1,3 +1,4 @@
+import type { AuthorizationNote } from "../context.ts";
 import { inboundConnection } from "../inbound-call.ts";
 import { InboundRefusal } from "../inbound-refusal.ts";
 import type { Layer } from "../layer.ts";
@@ -21,7 +22,7 @@ export function authorize(authorization: InboundAuthorization, counters: Authori
   return (next) => (request) => {
     const decision = decide(compiled, factsOf(request, authorization.trustedHops));
     countDecision(counters, decision);
-    note(request, decision);
+    request.context.authorization = noteOf(decision);
     return decision.allowed ? next(request) : Promise.reject(refusal(request, decision, nearest(request, decision)));
   };
 }
@@ -30,9 +31,9 @@ function factsOf(request: MeshRequest, trustedHops: number): InboundFacts {
   return new InboundFacts(request, { connection: inboundConnection(request), token: request.context.inbound?.jwt }, trustedHops);
 }
 
-/** For access log and report. */
-function note({ context }: MeshRequest, { allowed, rule, reason, audited, shadow }: AuthorizationDecision): void {
-  context.authorization = {
+/** For access log, report and explanation. */
+export function noteOf({ allowed, rule, reason, audited, shadow }: AuthorizationDecision): AuthorizationNote {
+  return {
     rule: rule?.name ?? null,
     reason,
     audited: audited.map(({ name }) => name),

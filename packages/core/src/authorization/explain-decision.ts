@@ -16,10 +16,10 @@ export interface ExplainedCondition {
 }
 
 export interface ExplainedRule {
-  readonly index: number;
   readonly name: string;
   readonly action: "allow" | "deny" | "audit";
   readonly mode: "enforce" | "shadow";
+  /** Where it was written. */
   readonly from: string;
   readonly held: Held;
   /** Counts as a match: an undecidable rule is one of deny and audit. */
@@ -48,7 +48,6 @@ function explainRule(rule: CompiledRule, facts: RequestFacts): ExplainedRule {
   const held = heldOf(testRule(rule, facts));
   const { action, mode, origin } = rule.policy;
   return {
-    index: rule.index,
     name: rule.name,
     action,
     mode,

@@ -307,7 +307,7 @@ test("explains the decision that it takes: the rule that decided matched, and of
       const matched = rules.filter((one) => one.matched && one.mode === "enforce");
       const denying = matched.find(({ action }) => action === "deny");
       const deciding = denying ?? matched.find(({ action }) => action === "allow");
-      expect(decision.rule?.index ?? null).toBe(deciding?.index ?? null);
+      expect(decision.rule?.index ?? null).toBe(deciding === undefined ? null : rules.indexOf(deciding));
       for (const { conditions, held } of rules) {
         if (held === "yes" && conditions.length > 0) expect(conditions.some((condition) => condition.held === "yes")).toBe(true);
       }

@@ -10,25 +10,6 @@ import { assumesIdentity } from "./assumed-identity.ts";
 import { UsageError } from "./command.ts";
 import type { HeaderLines } from "./header-lines.ts";
 
-/** What a called service decides about a caller, as data. */
-export interface CalledService {
-  readonly service: string;
-  readonly from: string;
-  readonly mtls: "strict" | "permissive" | "disable";
-  readonly path: string | null;
-  readonly refusedWith: string | null;
-  readonly why: string;
-  readonly rules: readonly {
-    readonly name: string;
-    readonly from: string;
-    readonly action: string;
-    readonly mode: string;
-    readonly held: string;
-    readonly matched: boolean;
-    readonly why: string;
-  }[];
-}
-
 /** Who calls: what is left out was not shown. */
 export interface Caller {
   readonly from: string | undefined;
@@ -44,8 +25,8 @@ export function explainCalled(
   { alternatives }: Explanation,
   snapshot: MeshSnapshot,
   { method, headers, caller }: { readonly method: string; readonly headers: HeaderLines; readonly caller: Caller },
-): readonly CalledService[] {
-  const called = new Map<string, CalledService>();
+): readonly InboundExplanation[] {
+  const called = new Map<string, InboundExplanation>();
   const shown = caller.claims === undefined ? claimsInToken(headers) : null;
   const isNamed = Object.values(caller).some((given) => given !== undefined);
   const hasIdentity = caller.from !== undefined || assumesIdentity(snapshot);
@@ -77,17 +58,14 @@ export function explainCalled(
 
 const UNVERIFIED = "the claims are those of the token in authorization; neither its signature nor its dates were looked at";
 
-function asked(ask: () => InboundExplanation, isUnverified: boolean): CalledService {
+function asked(ask: () => InboundExplanation, isUnverified: boolean): InboundExplanation {
   try {
-    const { authorization, why: because, ...rest } = ask();
-    const rules = authorization?.rules ?? [];
-    return {
-      ...rest,
-      why: isUnverified
-        ? `${because}; ${UNVERIFIED}`
-        : because.replace("unless its claims are given:", "unless --claims gives what it says:"),
-      rules: rules.map(({ name, from, action, mode, held, matched, why }) => ({ name, from, action, mode, held, matched, why })),
-    };
+    const explanation = ask();
+    const { why } = explanation;
+    const said = isUnverified
+      ? `${why}; ${UNVERIFIED}`
+      : why.replace("unless its claims are given:", "unless --claims gives what it says:");
+    return { ...explanation, why: said };
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError(error.message.replace("mesh.explainInbound: peer:", "--from:"));
     throw error;
@@ -126,7 +104,7 @@ function joined(headers: Readonly<Record<string, string | readonly string[] | un
 }
 
 /** For people. */
-export function calledText({ service, from, mtls, refusedWith, why, rules }: CalledService, caller: Caller): string[] {
+export function calledText({ service, from, mtls, refusedWith, why, rules }: InboundExplanation, caller: Caller): string[] {
   const who = caller.from ?? "a caller without identity";
   return [
     `  at ${service}, ${who} is ${refusedWith === null ? "served" : `refused with ${refusedWith}`}: ${why} (mtls ${mtls}; ${from})`,
