@@ -28,6 +28,8 @@ export interface TakenServer {
   inject(connection: Duplex): void;
   /** Gives it a stream, as if it had just come with these headers. */
   dispatch(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void;
+  /** Calls back when the application shuts the server down by force, which grpc-js, without channelz, leaves to who made the connections. */
+  onForced(cut: () => void): void;
   /** Ends its part in the server. */
   destroy(): void;
 }
@@ -47,6 +49,13 @@ export function takeServer(server: Server): TakenServer {
     http2,
     inject: (connection) => injector.injectConnection(connection),
     dispatch: (stream, headers) => void Reflect.apply(own, http2, [stream, headers]),
+    onForced(cut) {
+      const { forceShutdown } = server;
+      server.forceShutdown = () => {
+        forceShutdown.call(server);
+        cut();
+      };
+    },
     destroy: () => injector.destroy(),
   };
 }

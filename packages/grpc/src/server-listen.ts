@@ -42,6 +42,7 @@ export async function listenGrpc(mesh: ServingMesh, server: Server, options: Grp
   served.add(server);
   const place = new ListeningPlace(mesh, server, taken, options.health);
   taken.http2.once("close", () => void place.close());
+  taken.onForced(() => place.destroy());
   await bind(place.net, options).catch(async (error: unknown) => {
     await place.close();
     throw error;

@@ -63,3 +63,13 @@ test("a server that the application shuts down itself ends its listener, and can
   expect((await call(caller, "Say", ["one"])).code).toBe(status.UNAVAILABLE);
   expect(mesh.health().ok).toBe(true);
 });
+
+test("a server that the application shuts down by force cuts what is under way", async () => {
+  const { listener, server, inFlight } = await served({}, { handlers: { Say: () => {} } });
+  const held = started(client(listener.port), "Say", ["one"], {});
+  await expect.poll(inFlight).toBe(1);
+  server.forceShutdown();
+  expect((await held.outcome).code).not.toBe(status.OK);
+  await listener.close();
+  expect(inFlight()).toBe(0);
+});
