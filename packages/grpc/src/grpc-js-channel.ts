@@ -2,7 +2,6 @@ import type { ClientHttp2Session } from "node:http2";
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import * as grpcJs from "@grpc/grpc-js";
-import { TransportFailure } from "@heddle/core";
 import { checkShape, GrpcJsShapeError, partOf, type Shape, shapeOf } from "./grpc-js-shape.ts";
 import { GrpcJsTransport } from "./grpc-js-transport.ts";
 
@@ -116,16 +115,14 @@ export class GrpcJsChannel {
       if (session) listen(session, told);
       const transport = await opening;
       if (session === null) throw new GrpcJsShapeError("connector.session is no object");
-      // grpc-js would keep it for ever: it hears of a GOAWAY that comes with the settings before it listens to its own connection.
-      if (session.closed) throw new TransportFailure("connect-failure", "the server went away (GOAWAY) before it took a call");
       partOf(transport, "transport", "addDisconnectListener", "function").call(transport, () => told.left());
       const opened = new GrpcJsTransport(transport, session, this.#options);
       afterAwaits(() => told.isOpen(opened));
       return transport;
     } catch (reason) {
       connected.socket.destroy();
-      const error = reason instanceof GrpcJsShapeError ? reason.of(versionOf()) : reason;
-      afterAwaits(() => told.failed(error instanceof Error ? error : null));
+      const error = reason instanceof GrpcJsShapeError ? reason.of(versionOf()) : null;
+      afterAwaits(() => told.failed(error));
       throw reason;
     }
   }
