@@ -91,7 +91,10 @@ function readOnce(path: string, clock: Clock): ReturnType<typeof staticSource> {
   return staticSource(snapshot, path);
 }
 
+/** Who would wait for a better configuration in a running mesh is told of this one by an error. */
+const WAITING = /; the mesh waits for a good one$/;
+
 function invalid(mistakes: readonly Problem[]): MeshError {
-  const lines = mistakes.map(({ where, message }) => `  ${where}: ${message}`);
+  const lines = mistakes.map(({ where, message }) => `  ${where}: ${message.replace(WAITING, "")}`);
   return new MeshError("invalid_config", `the configuration was refused:\n${lines.join("\n")}`);
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { HOUR, leaf, root } from "../../test/authority.ts";
 import { virtualClock } from "../../test/virtual-clock.ts";
 import { type Roots, stateOf, workload } from "../../test/workload.ts";
+import { WorkloadCertificate } from "./certificate.ts";
+import { parseCertificate } from "./x509.ts";
 
 const ID = "spiffe://shop.example/web";
 const LONG = { notBeforeMs: 0, notAfterMs: 100 * HOUR };
@@ -52,6 +54,18 @@ describe("secure contexts", () => {
     const message = `no roots of evil.example or other.example to verify a server by; hand gives ${ID} those of shop.example, bank.example`;
     expect(() => made.toServersOf(["other.example", "evil.example"])).toThrow(expect.objectContaining({ code: "no_identity", message }));
     expect(made.count).toBe(0);
+  });
+
+  test("are not made of a certificate and the key of another, which is said in words", () => {
+    const { contexts: made, source } = contexts();
+    const { certificate, bundles } = state();
+    const read = parseCertificate(certificate.chain[0] ?? Buffer.alloc(0));
+    if (!read.ok) throw new Error(read.reason);
+    source.update({ certificate: new WorkloadCertificate(certificate.id, [read.value], state().certificate.privateKey), bundles });
+    const message = `hand gives for ${ID} a certificate and the key of another one, with which nothing can be proved; expected the two that belong together`;
+    const refused = expect.objectContaining({ code: "no_identity", message });
+    for (const make of [() => made.toServe(), () => made.optionsToServe(), () => made.toServersOf(["shop.example"])])
+      expect(make).toThrow(refused);
   });
 
   test("are not given out once the certificate has expired", () => {

@@ -1,4 +1,4 @@
-import { constants } from "node:crypto";
+import { constants, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { MeshError } from "../errors.ts";
 import { pemOf } from "./pem.ts";
@@ -61,6 +61,7 @@ export class SecureContexts {
   /** What {@link toServe} is made of, for a server that makes contexts itself. The key is in it. */
   optionsToServe(): SecureContextOptions {
     const inForce = this.#identity.inForce();
+    this.#checkKey(inForce);
     return contextOptions(inForce, [...inForce.bundles.byTrustDomain.values()]);
   }
 
@@ -70,10 +71,21 @@ export class SecureContexts {
     this.#generation = inForce.generation;
     const known = this.#contexts.get(key);
     if (known) return known;
+    this.#checkKey(inForce);
     const made = makeContext(inForce, trusted(inForce));
     this.#contexts.set(key, made);
     if (this.#contexts.size > MAX_CONTEXTS) for (const [oldest] of this.#contexts) if (this.#contexts.delete(oldest)) break;
     return made;
+  }
+
+  /** Sources refuse such a pair themselves; of one that did not, OpenSSL would say numbers. */
+  #checkKey({ certificate: { chain, privateKey, id } }: IdentityInForce): void {
+    const [leaf] = chain;
+    if (leaf !== undefined && new X509Certificate(leaf).checkPrivateKey(privateKey)) return;
+    throw new MeshError(
+      "no_identity",
+      `${this.#identity.sourceName} gives for ${id.text} a certificate and the key of another one, with which nothing can be proved; expected the two that belong together`,
+    );
   }
 }
 

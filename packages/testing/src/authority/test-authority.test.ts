@@ -62,6 +62,13 @@ describe("issue", () => {
   });
 });
 
+test("a kind of wrong certificate that there is not is a TypeError with those that there are", () => {
+  expect(() => testAuthority().wrong("nope" as WrongCertificate, "web")).toThrow(
+    new TypeError(`authority.wrong: no certificate is wrong as "nope"; there are ${Object.keys(WRONG_CERTIFICATES).join(", ")}`),
+  );
+  expect(() => testAuthority().wrong("exspired" as WrongCertificate, "web")).toThrow(/"exspired"; did you mean "expired"\? there are/);
+});
+
 describe("a wrong certificate", () => {
   const authority = testAuthority({ clock });
   const refusals: Readonly<Record<Exclude<WrongCertificate, "wrong-key">, string>> = {

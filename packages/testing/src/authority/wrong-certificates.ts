@@ -1,4 +1,4 @@
-import type { SpiffeId } from "@heddle/core";
+import { nearest, type SpiffeId } from "@heddle/core";
 import {
   Authority,
   type CertificateContent,
@@ -169,7 +169,15 @@ const KINDS: Readonly<Record<WrongCertificate, WrongKind>> = {
 /** Everything that may be wrong with a certificate: what that is, and which side may not present it (null: neither). */
 export const WRONG_CERTIFICATES: Readonly<Record<WrongCertificate, Pick<WrongKind, "about" | "wrongAs">>> = KINDS;
 
+/** Throws TypeError for a kind that there is not. */
 export function wrongCertificate(kind: WrongCertificate, order: WrongOrder): TestCertificate {
+  if (!Object.hasOwn(KINDS, kind)) {
+    const meant = nearest(String(kind), Object.keys(KINDS));
+    const suggestion = meant === null ? "" : `did you mean ${JSON.stringify(meant)}? `;
+    throw new TypeError(
+      `authority.wrong: no certificate is wrong as ${JSON.stringify(kind)}; ${suggestion}there are ${Object.keys(KINDS).join(", ")}`,
+    );
+  }
   const keys = newKeyPair();
   return new TestCertificate(order.id, KINDS[kind].make(order, keys), keys.privateKey);
 }
