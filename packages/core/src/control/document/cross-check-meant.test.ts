@@ -48,7 +48,7 @@ test.each([
 
 test.each([
   { from: [{ principals: ["heddle.test/web", "heddle.test/*", "spiffe://jobs.test/all/jobx", "*/wbe", "partner.example/x"] }] },
-  { from: [{ principals: ["heddle.test/operators", "heddle.test/w", "heddle.test/ns/shop/sa/web"] }] },
+  { from: [{ principals: ["heddle.test/operators", "heddle.test/orders42", "heddle.test/w", "heddle.test/ns/shop/sa/web"] }] },
   { from: [{ trustDomains: ["heddle.test", "jobs.test", "partner.example", "*.tset"] }] },
   { to: [{ methods: ["GET", "PURGE", "PROPFIND", "P*"], paths: ["/a/*", "*.png", "*", "/a/{*}/{**}", "/at:noon"] }] },
   { from: [{ requestPrincipals: ["https://issuer.example/ada", "https://issuer.example/*", "https://*", "*/ada", "*"] }] },
