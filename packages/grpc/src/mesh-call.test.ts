@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { EventEmitter } from "node:events";
 import { credentials, Metadata, propagate, type StatusObject } from "@grpc/grpc-js";
 import { createMesh, GrpcStatus, localResponse, type Mesh, meshError, runInScope, seededRandom, staticSource } from "@heddle/core";
@@ -456,24 +457,70 @@ test("closing a client ends its calls that have not left, and no others; the mes
 });
 
 test("what a listener throws reaches nobody below, and the call goes on", async () => {
-  const { client, endpoint } = world();
+  const { mesh, endpoint, clock } = world();
   endpoint.answer({ messages: ["a", "b"] });
   const thrown: unknown[] = [];
   const listeners = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");
   process.on("uncaughtException", (error) => thrown.push(error));
   try {
-    const stream = client.serverStream("?");
+    const channel = meshGrpcOptions(mesh).channelFactoryOverride("reviews", credentials.createInsecure(), {});
+    const call = channel.createCall("/test.Text/ServerStream", Number.POSITIVE_INFINITY, null, null, null);
     const heard: string[] = [];
-    stream.on("data", (message: string) => {
-      heard.push(message);
-      if (message === "a") throw new Error("mine");
+    call.start(new Metadata(), {
+      onReceiveMetadata() {},
+      onReceiveMessage(message: Buffer) {
+        heard.push(message.toString());
+        call.startRead();
+        throw new Error(`mine, of ${message}`);
+      },
+      onReceiveStatus: ({ code }) => heard.push(`status ${code}`),
     });
-    await new Promise((resolve) => stream.on("end", resolve));
-    expect(heard).toEqual(["a", "b"]);
-    expect(thrown).toMatchObject([{ message: "mine" }]);
+    call.sendMessageWithContext({}, Buffer.from("?"));
+    call.halfClose();
+    await clock.settle();
+    call.startRead();
+    await clock.settle();
+    expect(heard).toEqual(["a", "b", "status 0"]);
+    expect(thrown).toMatchObject([{ message: "mine, of a" }, { message: "mine, of b" }]);
   } finally {
     process.removeAllListeners("uncaughtException");
     for (const listener of listeners) process.on("uncaughtException", listener);
   }
+});
+
+test("callbacks run in the caller's own context, whatever brought the messages", async () => {
+  const { client, endpoint, clock } = world();
+  endpoint.hang();
+  const store = new AsyncLocalStorage<string>();
+  const heard: (string | undefined)[] = [];
+  const ended = store.run("caller", async () => {
+    const stream = client.serverStream("?");
+    stream.on("metadata", () => heard.push(store.getStore()));
+    stream.on("data", () => heard.push(store.getStore()));
+    stream.on("status", () => heard.push(store.getStore()));
+    await new Promise((resolve) => stream.on("status", resolve));
+  });
+  await clock.settle();
+  const [call] = endpoint.calls;
+  await store.run("a connection of somebody else", async () => {
+    await call?.send("a");
+    await clock.settle();
+    await call?.send("b");
+    call?.end();
+  });
+  await ended;
+  expect(heard).toEqual(["caller", "caller", "caller", "caller"]);
+});
+
+test("refuses to send two authorizations", async () => {
+  const { client, endpoint } = world();
+  const sent = new Metadata();
+  sent.set("authorization", "mine");
+  const callCredentials = credentials.createFromMetadataGenerator((_, callback) => callback(null, sent));
+  expect(await outcomeOf((callback) => client.unary("?", sent, { credentials: callCredentials }, callback))).toMatchObject({
+    code: GrpcStatus.INTERNAL,
+    details: '"authorization" metadata cannot have multiple values',
+  });
+  expect(endpoint.calls).toEqual([]);
 });

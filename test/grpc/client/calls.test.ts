@@ -12,8 +12,8 @@ import {
   type StatusObject,
   type sendUnaryData,
 } from "@grpc/grpc-js";
-import { GrpcStatus, meshError } from "@heddle/core";
-import { meshGrpcOptions } from "@heddle/grpc";
+import { GrpcStatus, meshError, runInScope } from "@heddle/core";
+import { meshGrpc, meshGrpcOptions } from "@heddle/grpc";
 import { expect, test } from "vitest";
 import { outcomeOf, streamed } from "../calls.ts";
 import { TextClient } from "../text-service.ts";
@@ -216,11 +216,23 @@ test("a host that no service claims is called past the mesh where egress allows,
   const allowing = liveMesh([]);
   const leaving = closing(new TextClient(outside, credentials.createInsecure(), meshGrpcOptions(allowing)));
   expect((await outcomeOf((callback) => leaving.unary("out", callback))).value).toBe("out");
+  const own = closing(meshGrpc(allowing, TextClient, outside));
+  expect(meshError((await outcomeOf((callback) => own.unary("out", callback))).error)?.code).toBe("unknown_service");
   const denying = liveMesh([], {}, "deny");
   const denied = closing(new TextClient(outside, credentials.createInsecure(), meshGrpcOptions(denying)));
   const { code, error } = await outcomeOf((callback) => denied.unary("out", callback));
   expect(code).toBe(GrpcStatus.UNAVAILABLE);
   expect(meshError(error)?.code).toBe("unknown_service");
+});
+
+test("the deadline of the inbound request, and that of the call, hold past the mesh too", async () => {
+  const outside = await serveText({});
+  const client = closing(new TextClient(outside, credentials.createInsecure(), meshGrpcOptions(liveMesh([]))));
+  const scope = { trace: null, tags: null, deadlineAt: performance.now() + 200, isRetry: false };
+  const inherited = runInScope(scope, () => outcomeOf((callback) => client.unary("?", callback)));
+  const own = outcomeOf((callback) => client.unary("?", { mesh: { timeout: "200ms" } }, callback));
+  expect(await inherited).toMatchObject({ code: GrpcStatus.DEADLINE_EXCEEDED });
+  expect(await own).toMatchObject({ code: GrpcStatus.DEADLINE_EXCEEDED });
 });
 
 test("a client waits to be ready until there is an endpoint, and hears when the mesh has none", async () => {
