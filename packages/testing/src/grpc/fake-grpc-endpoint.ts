@@ -31,6 +31,9 @@ export interface FakeGrpcEndpoint {
   refuse(): FakeGrpcEndpoint;
   /** The last behaviour holds for so many calls, at least 1. */
   times(calls: number): FakeGrpcEndpoint;
+  /** Takes at most so many calls at once on one connection; more wait. Default: any number. */
+  admit(calls: number): FakeGrpcEndpoint;
+  /** Forgets what it was told; the calls that came are kept. */
   restore(): FakeGrpcEndpoint;
   /** Every call that came, in order. */
   readonly calls: readonly FakeGrpcCall[];
@@ -48,6 +51,9 @@ const echo: FakeGrpcHandler = async (call) => {
 export class ScriptedGrpcEndpoint implements FakeGrpcEndpoint {
   readonly address: string;
   readonly calls: FakeGrpcCall[] = [];
+  streams: number = Number.POSITIVE_INFINITY;
+  /** Connections that were ever made to it. */
+  connections = 0;
   readonly #sleep: (ms: number) => Promise<void>;
   #steps: { readonly behaviour: Behaviour; remaining: number }[] = [];
 
@@ -87,8 +93,14 @@ export class ScriptedGrpcEndpoint implements FakeGrpcEndpoint {
     return this;
   }
 
+  admit(calls: number): FakeGrpcEndpoint {
+    this.streams = calls;
+    return this;
+  }
+
   restore(): FakeGrpcEndpoint {
     this.#steps = [];
+    this.streams = Number.POSITIVE_INFINITY;
     return this;
   }
 

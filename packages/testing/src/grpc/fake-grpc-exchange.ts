@@ -55,7 +55,7 @@ export class FakeGrpcExchange implements FakeGrpcCall {
   cancelReason: unknown = undefined;
   isOver = false;
   readonly #request: MeshRequest;
-  readonly #onOver: (isComplete: boolean) => void;
+  readonly #onOver: (error: unknown) => void;
   readonly #messages: AsyncIterator<Uint8Array | string>;
   #resolve: (response: MeshResponse) => void = () => {};
   #reject: (error: unknown) => void = () => {};
@@ -64,7 +64,7 @@ export class FakeGrpcExchange implements FakeGrpcCall {
   #isHeld = false;
   #goOn: (() => void)[] = [];
 
-  constructor(request: MeshRequest, endpoint: string, at: number, onOver: (isComplete: boolean) => void) {
+  constructor(request: MeshRequest, endpoint: string, at: number, onOver: (error: unknown) => void) {
     this.#request = request;
     this.#onOver = onOver;
     this.endpoint = endpoint;
@@ -85,7 +85,11 @@ export class FakeGrpcExchange implements FakeGrpcCall {
 
   async next(): Promise<Uint8Array | null> {
     if (this.isOver) throw new Error("the call is over");
-    const step = await this.#messages.next();
+    const step = await this.#messages.next().catch((error: unknown) => {
+      // What the client's own body throws is what its call ends with.
+      this.fail(error);
+      throw error;
+    });
     if (step.done) return null;
     const message = typeof step.value === "string" ? Buffer.from(step.value) : step.value;
     this.received.push(message);
@@ -125,7 +129,7 @@ export class FakeGrpcExchange implements FakeGrpcCall {
     const body = this.#body ?? new PushBody(null);
     body.end(all);
     if (!this.#body) this.#resolve({ status: 200, headers: emptyHeaders(), body });
-    this.#finish(true);
+    this.#finish(null);
   }
 
   break(kind: TransportFailureKind, grpcStatus?: number): void {
@@ -137,7 +141,7 @@ export class FakeGrpcExchange implements FakeGrpcCall {
     if (this.isOver) return;
     if (this.#body) this.#body.fail(error);
     else this.#reject(error);
-    this.#finish(false);
+    this.#finish(error);
   }
 
   readonly #cancelled = (reason: unknown): void => {
@@ -146,14 +150,14 @@ export class FakeGrpcExchange implements FakeGrpcCall {
     this.fail(reason);
   };
 
-  #finish(isComplete: boolean): void {
+  #finish(error: unknown): void {
     this.isOver = true;
     this.#request.cancel.offCancel(this.#cancelled);
     // What a source throws that nobody reads any more interests nobody.
     this.#messages.return?.()?.catch(() => undefined);
     this.#resume();
     this.#settle();
-    this.#onOver(isComplete);
+    this.#onOver(error);
   }
 
   #resume(): void {

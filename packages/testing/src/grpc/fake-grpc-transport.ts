@@ -1,4 +1,14 @@
-import { type Channel, type Clock, GrpcStatus, type MeshRequest, type MeshResponse, type Transport, TransportFailure } from "@heddle/core";
+import {
+  type Channel,
+  type Clock,
+  GrpcStatus,
+  MeshError,
+  type MeshRequest,
+  type MeshResponse,
+  requestName,
+  type Transport,
+  TransportFailure,
+} from "@heddle/core";
 import { type FakeGrpcEndpoint, ScriptedGrpcEndpoint } from "./fake-grpc-endpoint.ts";
 import { FakeGrpcExchange } from "./fake-grpc-exchange.ts";
 
@@ -27,14 +37,16 @@ export function fakeGrpcTransport({ clock }: { readonly clock: Clock }): FakeGrp
   };
 }
 
-/** One connection, over which all exchanges go. */
+/** One connection at a time, over which all exchanges go; what its endpoint admits no stream for waits in line. */
 class FakeGrpcChannel implements Channel {
   readonly #endpoint: ScriptedGrpcEndpoint;
   readonly #clock: Clock;
   readonly #all: Set<FakeGrpcExchange>;
-  readonly #own = new Set<FakeGrpcExchange>();
+  readonly #running = new Set<FakeGrpcExchange>();
+  #waiting: { readonly exchange: FakeGrpcExchange; readonly request: MeshRequest }[] = [];
+  /** 0: none. */
+  #connection = 0;
   #completed = 0;
-  #isConnected = false;
   #closed: Promise<void> | null = null;
   #whenIdle: (() => void) | null = null;
 
@@ -45,43 +57,78 @@ class FakeGrpcChannel implements Channel {
   }
 
   readonly send = async (request: MeshRequest): Promise<MeshResponse> => {
+    if (request.context.rpc === null) throw new MeshError("invalid_config", `${requestName(request)} is no gRPC call. Nothing was sent`);
     if (request.cancel.isCancelled) throw request.cancel.reason;
-    const behaviour = this.#endpoint.behaviour();
-    if (this.#closed !== null || behaviour === null) {
-      this.#isConnected = false;
-      throw new TransportFailure("connect-failure", `connecting to ${this.#endpoint.address}: connection refused`);
-    }
-    this.#isConnected = true;
-    if (request.attempt) {
-      request.attempt.connection = 1;
-      request.attempt.reusedConnection = this.#completed > 0;
-      request.attempt.wasSent = true;
-    }
-    const exchange = new FakeGrpcExchange(request, this.#endpoint.address, this.#clock.now(), (isComplete) => {
-      if (isComplete) this.#completed++;
-      this.#own.delete(exchange);
-      this.#all.delete(exchange);
-      if (this.#own.size === 0) this.#whenIdle?.();
-    });
-    this.#own.add(exchange);
+    if (this.#closed !== null) throw this.#refused();
+    const exchange = new FakeGrpcExchange(request, this.#endpoint.address, this.#clock.now(), (error) => this.#over(exchange, error));
     this.#all.add(exchange);
-    this.#endpoint.calls.push(exchange);
-    const handled = async () => behaviour(exchange);
-    handled().catch((error: unknown) => exchange.end(GrpcStatus.UNKNOWN, error instanceof Error ? error.message : String(error)));
+    this.#waiting.push({ exchange, request });
+    this.#beginNext();
     return exchange.head;
   };
 
+  #beginNext(): void {
+    while (this.#running.size < this.#endpoint.streams) {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      this.#begin(next.exchange, next.request);
+    }
+  }
+
+  #begin(exchange: FakeGrpcExchange, { attempt }: MeshRequest): void {
+    const behaviour = this.#endpoint.behaviour();
+    if (behaviour === null) {
+      this.#connection = 0;
+      exchange.fail(this.#refused());
+      return;
+    }
+    if (this.#connection === 0) {
+      this.#connection = ++this.#endpoint.connections;
+      this.#completed = 0;
+    }
+    if (attempt) {
+      attempt.connection = this.#connection;
+      attempt.reusedConnection = this.#completed > 0;
+      attempt.wasSent = true;
+    }
+    this.#running.add(exchange);
+    this.#endpoint.calls.push(exchange);
+    const handled = async () => behaviour(exchange);
+    handled().catch((error: unknown) => exchange.end(GrpcStatus.UNKNOWN, error instanceof Error ? error.message : String(error)));
+  }
+
+  #over(exchange: FakeGrpcExchange, error: unknown): void {
+    this.#all.delete(exchange);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.exchange !== exchange);
+    if (this.#running.delete(exchange)) {
+      if (error === null) this.#completed++;
+      // The connection is gone with it; what else was on it has to be broken by itself.
+      else if (error instanceof TransportFailure && error.kind === "reset") this.#connection = 0;
+    }
+    this.#beginNext();
+    this.#idle();
+  }
+
+  #refused(): TransportFailure {
+    return new TransportFailure("connect-failure", `connecting to ${this.#endpoint.address}: connection refused`);
+  }
+
+  #idle(): void {
+    if (this.#running.size > 0 || this.#waiting.length > 0) return;
+    this.#whenIdle?.();
+  }
+
   connections(): number {
-    return this.#isConnected ? 1 : 0;
+    return this.#connection === 0 ? 0 : 1;
   }
 
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       this.#whenIdle = () => {
-        this.#isConnected = false;
+        this.#connection = 0;
         resolve();
       };
-      if (this.#own.size === 0) this.#whenIdle();
+      this.#idle();
     });
     return this.#closed;
   }
@@ -89,7 +136,7 @@ class FakeGrpcChannel implements Channel {
   destroy(reason: Error): void {
     void this.close();
     const { address } = this.#endpoint;
-    for (const exchange of [...this.#own]) {
+    for (const exchange of [...this.#running, ...this.#waiting.map(({ exchange }) => exchange)]) {
       exchange.fail(new TransportFailure("reset", `${address}: the connection was cut: ${reason.message}`, { cause: reason }));
     }
   }
