@@ -19,13 +19,13 @@ test("gRPC without its package fails with the command that installs it", () => {
     `import { joinMesh } from "heddle";
      const mesh = await joinMesh({ service: "a", config: { apiVersion: "heddle/v1", services: { a: {} } } });
      const server = { addService() {}, bindAsync() {} };
-     for (const ask of [() => mesh.grpcServer(), () => mesh.grpcServerCredentials(), () => mesh.listen(server)])
+     for (const ask of [() => mesh.grpcOptions(), () => mesh.grpc(class {}, "a"), () => mesh.grpcServer(), () => mesh.grpcServerCredentials(), () => mesh.listen(server)])
        console.log(await Promise.resolve().then(ask).catch((error) => error.message));
      await mesh.close();`,
   );
   const said = project.node("app.mjs").trim().split("\n");
-  expect(said).toHaveLength(3);
-  for (const [index, asked] of ["mesh.grpcServer", "mesh.grpcServerCredentials", "mesh.listen"].entries())
+  expect(said).toHaveLength(5);
+  for (const [index, asked] of ["mesh.grpcOptions", "mesh.grpc", "mesh.grpcServer", "mesh.grpcServerCredentials", "mesh.listen"].entries())
     expect(said[index]).toMatch(new RegExp(`^${asked} needs @heddle/grpc and @grpc/grpc-js: npm install @heddle/grpc @grpc/grpc-js \\(`));
 });
 
