@@ -57,7 +57,7 @@ export const open: OpenProbe<InboundParameters> = async ({ parameters: { policy,
 async function meshWith(inbound: object, authority: string): Promise<Mesh> {
   const mesh = createMesh({
     service: SERVICE,
-    config: { apiVersion: "heddle/v1", mesh: { trustDomain: TRUST_DOMAIN }, services: { [SERVICE]: { inbound } } },
+    config: { apiVersion: "heddle/v1", services: { [SERVICE]: { inbound } } },
     transport: stubTransport(),
     identity: identity.dev({ dir: authority }),
     onProblem,

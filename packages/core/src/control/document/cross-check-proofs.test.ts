@@ -41,3 +41,23 @@ test("warns of rules that ask who is calling where nobody can prove it", () => {
   for (const mtls of ["strict", "permissive"]) expect(warningsOf({ authorize: BY_PEER, mtls })).toEqual([]);
   expect(warningsOf({ authorize: BY_PEER })).toEqual([]);
 });
+
+test("warns of proxies that would be believed where nobody can prove to be one", () => {
+  expect(warningsOf({ trustedPeers: [WEB], mtls: "disable" })).toEqual([
+    "warning services.reviews.inbound.trustedPeers: says whom to believe of whom they serve",
+  ]);
+  for (const mtls of ["strict", "permissive"]) expect(warningsOf({ trustedPeers: [WEB], mtls })).toEqual([]);
+});
+
+test("warns of parts of a name that no template of names has", () => {
+  const warnings = (mesh: object) => {
+    const { problems } = loadDocument({ apiVersion: "heddle/v1", mesh, services: {} }, "test");
+    return problems.map(({ where, message, severity }) => `${severity} ${where}: ${message.split(",")[0]}`);
+  };
+  const noEffect = (key: string) => `warning mesh.${key}: has no effect: it is what {${key}} in \`mesh.identityTemplate\` stands for`;
+  const given = { trustDomain: "shop.example", namespace: "shop" };
+  expect(warnings(given)).toEqual([noEffect("trustDomain"), noEffect("namespace")]);
+  expect(warnings({ ...given, identityTemplate: "spiffe://{trustDomain}/{service}" })).toEqual([noEffect("namespace")]);
+  expect(warnings({ ...given, identityTemplate: "spiffe://shop.example/{namespace}/{service}" })).toEqual([noEffect("trustDomain")]);
+  expect(warnings({ ...given, identityTemplate: "spiffe://{trustDomain}/{namespace}/{service}" })).toEqual([]);
+});

@@ -9,12 +9,17 @@ import type { Mistakes } from "./mistakes.ts";
 import type { Path } from "./places.ts";
 import { identitiesOf } from "./translate-security.ts";
 
-/** The template must have what it names. */
-export function crossCheckMesh({ mesh }: MeshDocument, mistakes: Mistakes): void {
-  if (mesh?.identityTemplate === undefined) return;
-  const template = compileIdentityTemplate(mesh.identityTemplate);
-  if (template.ok && template.value.names.includes("trustDomain") && mesh.trustDomain === undefined)
+/** The template must have what it names, and what is said for it be named by it. */
+export function crossCheckMesh({ mesh = {} }: MeshDocument, mistakes: Mistakes): void {
+  const template = mesh.identityTemplate === undefined ? null : compileIdentityTemplate(mesh.identityTemplate);
+  // That the template is wrong is said elsewhere, and what it would name is not known then.
+  if (template?.ok === false) return;
+  const names = template?.value.names ?? [];
+  if (names.includes("trustDomain") && mesh.trustDomain === undefined)
     mistakes.add(["mesh", "identityTemplate"], "names {trustDomain}, and mesh.trustDomain is not given");
+  for (const key of ["trustDomain", "namespace"] as const)
+    if (mesh[key] !== undefined && !names.includes(key))
+      mistakes.warn(["mesh", key], `has no effect: it is what {${key}} in \`mesh.identityTemplate\` stands for, which does not name it`);
 }
 
 export function crossCheckSecurity(document: MeshDocument, services: ReadonlyMap<string, ServiceDocument>, mistakes: Mistakes): void {
