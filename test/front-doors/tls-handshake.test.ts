@@ -76,6 +76,7 @@ test("a check that throws refuses", async () => {
     mode: "mutual",
     connectOptions: (host) => tls.connectOptions(host),
     watch: () => () => null,
+    provenUntilMs: () => Number.POSITIVE_INFINITY,
     refusal: () => {
       throw new Error("cannot tell");
     },
@@ -95,6 +96,7 @@ test("without a certificate nothing is connected to, and the caller gets the ver
     },
     refusal: () => null,
     watch: () => () => null,
+    provenUntilMs: () => Number.POSITIVE_INFINITY,
   });
   expect(error).toBe(none);
   expect(wasSent).toBe(false);

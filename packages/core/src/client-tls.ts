@@ -17,6 +17,11 @@ export interface ClientTls {
    */
   refusal(socket: TLSSocket, authority: string): Error | null;
   /**
+   * Until when what the peer proved holds, in wall-clock time: a connection that was not refused must not outlive it. Infinity: as long as
+   * the connection lasts. Core asks it itself of every connection for which a transport asked `refusal`, and closes the channel then.
+   */
+  provenUntilMs(socket: TLSSocket): number;
+  /**
    * Called at once after `tls.connect`, with its socket. What it returns takes the error that a handshake ended with and says why this side
    * refused whom it met, in words that name both; null: the error has nothing to do with that. Node verifies before it tells anybody, and
    * names neither.

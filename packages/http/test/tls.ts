@@ -57,6 +57,10 @@ export class TestClientTls implements ClientTls {
     return names === `URI:${this.#expected}` ? null : new Error(`the server is ${names}, expected ${this.#expected}`);
   }
 
+  provenUntilMs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   watch(): () => Error | null {
     return () => null;
   }

@@ -14,7 +14,14 @@ const HOUR = 60 * MINUTE;
 const LONG_AGO = -HOUR;
 
 function tlsOf(mode: ClientTls["mode"]): ClientTls {
-  return { key: mode, mode, connectOptions: () => ({}), refusal: () => null, watch: () => () => null };
+  return {
+    key: mode,
+    mode,
+    connectOptions: () => ({}),
+    refusal: () => null,
+    provenUntilMs: () => Number.POSITIVE_INFINITY,
+    watch: () => () => null,
+  };
 }
 
 function settingsOf(parts: Partial<ChannelSettings> = {}): ChannelSettings {

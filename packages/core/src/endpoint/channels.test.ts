@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { tryOf } from "../../test/builders.ts";
 import { fakeTransport, stuck } from "../../test/fake-transport.ts";
 import { virtualClock } from "../../test/virtual-clock.ts";
+import type { ClientTls } from "../client-tls.ts";
 import { seededRandom } from "../random.ts";
 import type { ChannelSettings } from "../transport.ts";
 import { Channels } from "./channels.ts";
@@ -50,7 +51,14 @@ test("a renewed channel finishes what it has, and the next use opens another", (
 
 test("whatever differs in the settings makes another channel", () => {
   const { all } = channels();
-  const tls = { key: "one", mode: "simple", connectOptions: () => ({}), refusal: () => null, watch: () => () => null } as const;
+  const tls: ClientTls = {
+    key: "one",
+    mode: "simple",
+    connectOptions: () => ({}),
+    refusal: () => null,
+    provenUntilMs: () => Number.POSITIVE_INFINITY,
+    watch: () => () => null,
+  };
   const variants: Partial<ChannelSettings>[] = [
     {},
     { address: "b:1" },

@@ -3,6 +3,7 @@ import { formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { Channel, ChannelSettings, Transport } from "../transport.ts";
+import { ProvenPeers } from "./proven-peers.ts";
 
 /** Unused this long, a channel is closed; the next request opens a new one. */
 const IDLE_MS = 5 * 60_000;
@@ -40,6 +41,8 @@ interface Entry {
   /** The channel has these very settings, and reads the connect timeout for each connection. */
   readonly settings: { -readonly [Key in keyof ChannelSettings]: ChannelSettings[Key] };
   channel: Channel | null;
+  /** Of the channel, where it is of mutual TLS. */
+  peers: ProvenPeers | null;
   leases: number;
   usedAt: number;
   /** Until the channel is renewed after a rotation. */
@@ -83,7 +86,7 @@ export class Channels {
     const key = JSON.stringify([settings.address, settings.protocol, settings.tls?.key ?? null, settings.maxConnections]);
     let entry = this.#entries.get(key);
     if (!entry) {
-      entry = { settings: { ...settings }, channel: null, leases: 0, usedAt: this.#clock.now(), renewal: null };
+      entry = { settings: { ...settings }, channel: null, peers: null, leases: 0, usedAt: this.#clock.now(), renewal: null };
       this.#entries.set(key, entry);
     }
     entry.settings.connectTimeoutMs = settings.connectTimeoutMs;
@@ -98,7 +101,7 @@ export class Channels {
       channel: (now) => {
         if (this.#isDestroyed) return CLOSED;
         entry.usedAt = now;
-        entry.channel ??= this.#transport.open(entry.settings);
+        entry.channel ??= this.#open(entry);
         return entry.channel;
       },
       connections: () => entry.channel?.connections() ?? 0,
@@ -110,6 +113,21 @@ export class Channels {
         entry.leases--;
       },
     };
+  }
+
+  #open(entry: Entry): Channel {
+    const { settings } = entry;
+    if (settings.tls === null || !isMutual(settings)) return this.#transport.open(settings);
+    const time = { clock: this.#clock, random: this.#random };
+    entry.peers = new ProvenPeers(settings.tls, time, () => this.#close(entry, this.#clock.wallTime()));
+    const channelSettings = {
+      ...settings,
+      tls: entry.peers.tls,
+      get connectTimeoutMs() {
+        return settings.connectTimeoutMs;
+      },
+    };
+    return this.#transport.open(channelSettings);
   }
 
   /** Closes what is no longer needed: unheld channels of addresses that are gone, and those that nothing used for a long time. */
@@ -132,14 +150,21 @@ export class Channels {
   /**
    * The certificate of this process, or the roots it trusts, changed. New connections have the new ones at once, whoever opens them;
    * channels of mutual TLS that are open now are renewed one by one, spread by chance over 30 s. One that waits for that since the last
-   * rotation waits no longer because of this one. What they have in flight may finish until `formerUntilMs` (wall-clock time: when what
+   * rotation waits no longer because of this one. Where a root was withdrawn (`formerUntilMs` is now), those that lead to a peer that
+   * would be refused now are renewed at once. What they have in flight may finish until `formerUntilMs` (wall-clock time: when what
    * it was authenticated by ends), within 5 minutes and 1 hour; then it is cut.
    */
   rotate(formerUntilMs: number): void {
     for (const [channel, finishing] of this.#closing)
       if (isMutual(finishing.settings)) finishing.limit ??= this.#cutAt(formerUntilMs, channel, finishing.settings.address);
+    const isWithdrawal = formerUntilMs <= this.#clock.wallTime();
     for (const entry of this.#entries.values()) {
-      if (entry.channel === null || entry.renewal !== null || !isMutual(entry.settings)) continue;
+      if (entry.channel === null || !isMutual(entry.settings)) continue;
+      if (isWithdrawal && entry.peers?.hasDoubtful) {
+        this.#close(entry, formerUntilMs);
+        continue;
+      }
+      if (entry.renewal !== null) continue;
       const renew = () => this.#close(entry, formerUntilMs);
       entry.renewal = this.#clock.setTimer(this.#random() * RENEWAL_WINDOW_MS, renew, "idle");
     }
@@ -157,9 +182,11 @@ export class Channels {
   }
 
   #close(entry: Entry, untilMs: number | null = null): void {
-    const { channel, renewal, settings } = entry;
+    const { channel, peers, renewal, settings } = entry;
     if (renewal) this.#clock.clearTimer(renewal);
+    peers?.close();
     entry.renewal = null;
+    entry.peers = null;
     entry.channel = null;
     if (!channel) return;
     this.#closing.set(channel, { settings, limit: untilMs === null ? null : this.#cutAt(untilMs, channel, settings.address) });
@@ -193,7 +220,8 @@ export class Channels {
   /** Cuts everything; nothing is opened any more. */
   destroy(reason: Error): void {
     this.#isDestroyed = true;
-    for (const { channel, renewal, settings } of this.#entries.values()) {
+    for (const { channel, peers, renewal, settings } of this.#entries.values()) {
+      peers?.close();
       if (renewal) this.#clock.clearTimer(renewal);
       if (channel) this.#closing.set(channel, { settings, limit: null });
     }

@@ -8,7 +8,7 @@ import { compileSpiffeIdMatcher, type SpiffeIdMatcher } from "./names/spiffe-id-
 import { presentedChain } from "./presented-chain.ts";
 import type { SecureContexts } from "./secure-contexts.ts";
 import { opensslRefusal, refusalSeen, ServerRefused, sessionProblem } from "./server-refused.ts";
-import type { PeerVerifier } from "./verify-peer.ts";
+import type { PeerVerdict, PeerVerifier } from "./verify-peer.ts";
 import type { WorkloadIdentity } from "./workload-identity.ts";
 
 /** What all mutual TLS of a mesh shares. */
@@ -32,10 +32,13 @@ export function meshTls(
   const trustDomains = [...new Set(expected.map((matcher) => matcher.trustDomain))].sort();
   const alpn = alpnOf(protocol);
 
+  const verify = (presented: readonly Uint8Array[]): PeerVerdict => {
+    const { bundles } = identity.inForce();
+    return verifier.verify({ presented, bundles, nowMs: clock.wallTime(), purpose: "server", expected });
+  };
   const peerRefusal = (presented: readonly Uint8Array[]): ServerRefused | null => {
     try {
-      const { bundles } = identity.inForce();
-      const verdict = verifier.verify({ presented, bundles, nowMs: clock.wallTime(), purpose: "server", expected });
+      const verdict = verify(presented);
       return verdict.ok ? null : new ServerRefused(verdict.reason);
     } catch (error) {
       // Our own certificate expired meanwhile. Whatever else: what cannot be decided is refused, and thrown here it would end the process.
@@ -66,6 +69,10 @@ export function meshTls(
       checkServerIdentity: (_host: string, certificate: PeerCertificate) => peerRefusal(presentedChain(certificate)) ?? undefined,
     }),
     refusal: (socket) => ownRefusal(socket) ?? opensslRefusal(socket),
+    provenUntilMs: (socket) => {
+      const verdict = verify(chainOf(socket));
+      return verdict.ok ? verdict.peer.notAfterMs : Number.NEGATIVE_INFINITY;
+    },
     watch: (socket) => refusalSeen(socket, () => ownRefusal(socket)),
   };
 }

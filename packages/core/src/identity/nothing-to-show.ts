@@ -12,5 +12,6 @@ export const NOTHING_TO_SHOW: ClientTls = {
     );
   },
   refusal: () => new MeshError("no_identity", "this process has no identity to show"),
+  provenUntilMs: () => Number.NEGATIVE_INFINITY,
   watch: () => () => null,
 };
