@@ -216,6 +216,21 @@ test("a remembered token is refused as soon as it expires", async () => {
   expect(refusal(await send(headers)).message).toContain("it expired at 1970-01-01T00:00:10Z");
 });
 
+test("a remembered token is refused while a wall clock that was set back says that it is not valid yet", async () => {
+  const virtual = virtualClock();
+  let wallMs = 10_000;
+  const clock = { ...virtual, wallTime: () => wallMs };
+  const keySets = new KeySets({ clock, random: () => 0, fetch: null, report: () => {} });
+  const policy = inboundPolicyOf("reviews", { jwt: [jwtRuleOf([key])] });
+  const layer = authenticate({ policy: () => policy, keySets, clock });
+  const headers = bearer(tokenOf(key, { nbf: 10 }));
+  passed(await pass(layer, headers, { clock }));
+  wallMs = 9_999;
+  expect(refusal(await pass(layer, headers, { clock })).message).toContain("it is not valid before 1970-01-01T00:00:10Z");
+  wallMs = 10_000;
+  passed(await pass(layer, headers, { clock }));
+});
+
 test("a rule whose keys changed forgets what it verified", async () => {
   const clock = virtualClock();
   const keySets = new KeySets({ clock, random: () => 0, fetch: null, report: () => {} });
