@@ -39,6 +39,13 @@ function reason(...texts: readonly string[]): string {
   return result.ok ? `accepted ${result.value}` : result.reason;
 }
 
+/** The public half is as it was, which is all that OpenSSL compares. */
+function withDamagedSecret({ privateKey }: IssuedCertificate): string {
+  const der = privateKey.export({ type: "pkcs8", format: "der" });
+  der[45] = (der[45] as number) ^ 1;
+  return pemOf("PRIVATE KEY", der);
+}
+
 const ofSelf = (issued: IssuedCertificate): string => issued.pem + issued.keyPem;
 
 describe("readCertificate", () => {
@@ -87,6 +94,7 @@ describe("readCertificate", () => {
     ["no certificate", [web.keyPem], "tls.crt: no certificate"],
     ["no key", [web.pem, ""], "tls.crt and tls.key: no private key"],
     ["two keys", [ofSelf(web), other.keyPem], "tls.key:1: a second private key, the first is at tls.crt:"],
+    ["a key whose secret is damaged", [web.pem, withDamagedSecret(web)], "tls.key:1: the private key is damaged"],
     ["another's key", [web.pem, other.keyPem], `tls.key:1: the private key does not belong to the certificate "${ID}"`],
     ["the issuer first", [middle.pem + web.pem, web.keyPem], "the key belongs to this certificate, expected it to come first"],
     ["intermediates in the wrong order", [web.pem + ca.pem + middle.pem, web.keyPem], 'is not "CN=middle", the issuer of'],

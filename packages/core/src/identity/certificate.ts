@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, type KeyObject, sign, verify } from "node:crypto";
 import { inspect } from "node:util";
 import { authorityProblem, isNamedAsIssuer, signatureProblem, validityProblem } from "./issuing.ts";
 import { moment, type Reading, read, refused } from "./names/reading.ts";
@@ -154,11 +154,26 @@ function keyProblem(
   issuers: readonly Located<ParsedCertificate>[],
   key: Located<KeyObject>,
 ): string | null {
-  if (leaf.value.x509.checkPrivateKey(key.value)) return null;
+  if (leaf.value.x509.checkPrivateKey(key.value)) {
+    return signsFor(key.value, leaf.value.x509.publicKey)
+      ? null
+      : `${key.where}: the private key is damaged: what it signs cannot be verified`;
+  }
   const owner = issuers.find(({ value }) => value.x509.checkPrivateKey(key.value));
   return owner === undefined
     ? `${key.where}: the private key does not belong to the certificate ${describeCertificate(leaf.value)} at ${leaf.where}`
     : `${owner.where}: the key belongs to this certificate, expected it to come first, before ${describeCertificate(leaf.value)} at ${leaf.where}`;
+}
+
+/** OpenSSL compares public halves alone, and a key file has both: with a damaged private one every handshake would fail. */
+function signsFor(privateKey: KeyObject, publicKey: KeyObject): boolean {
+  const digest = privateKey.asymmetricKeyType?.startsWith("ed") === true ? null : "sha256";
+  const text = Buffer.from("whose key is this");
+  try {
+    return verify(digest, text, publicKey, sign(digest, text, privateKey));
+  } catch {
+    return false;
+  }
 }
 
 /** A root at the end is not asked for its life: peers take theirs. */
