@@ -72,8 +72,8 @@ export function serveCall(place: CallPlace, arrived: ArrivedStream): void {
   const entered = serving.enter({ destroy: () => stream.close(constants.NGHTTP2_CANCEL) });
   // What breaks it is told by "close", which follows.
   stream.on("error", () => {});
-  // After a reset without an error Node waits for a reader of what had come, who has no reason to read any more.
-  stream.on("aborted", () => stream.resume());
+  // A reset without an error ends both ways, too; but Node waits for what had come to be read, and for trailers that go nowhere.
+  stream.on("aborted", () => process.nextTick(() => stream.destroy()));
   stream.on("close", () => {
     serving.leave(entered);
     if (!answer.body.hasEnded && !answer.isReplaced) request.cancel.cancel(callerLeft());

@@ -85,7 +85,7 @@ test("resets of every code, at any moment of a call, leave nothing in flight and
       count++;
     }
   }
-  await expect.poll(inFlight).toBe(0);
+  await expect.poll(inFlight, { timeout: 15_000 }).toBe(0);
   const last = session.request({ ...headers, ":path": "/shop.Echo/Say" });
   last.end(Buffer.from([0, 0, 0, 0, 1, 120]));
   last.resume();
