@@ -6,6 +6,8 @@ export default defineConfig({
     include: ["test/interop/**/*.test.ts"],
     pool: "forks",
     fileParallelism: false,
+    // What is built is loaded by Node, as by a user: Vitest would give a package that is required another copy of those it imports.
+    server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ["default"],

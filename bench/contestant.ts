@@ -46,12 +46,13 @@ export class Contestant {
   /** Those that are its own end with it. */
   readonly #ownServers: Servers | null;
   readonly #countsServers: boolean;
+  readonly #asksOne: boolean;
 
   private constructor(
     name: string,
     child: Child<VariantOrder, VariantAnswer>,
     path: string,
-    { servers, ownServers, sidecars, countsServers }: Behind,
+    { servers, ownServers, sidecars, countsServers, asksOne }: Behind,
   ) {
     this.name = name;
     this.#child = child;
@@ -60,10 +61,11 @@ export class Contestant {
     this.#ownServers = ownServers;
     this.#sidecars = sidecars;
     this.#countsServers = countsServers;
+    this.#asksOne = asksOne;
   }
 
   static async open(variant: ComparedVariant, path: string, around: Surroundings): Promise<Contestant> {
-    const { name, module, hasSidecars, servedBy } = variant;
+    const { name, module, hasSidecars, servedBy, asksOne = false } = variant;
     const { authority } = around;
     const ownServers = servedBy && authority ? await Servers.start({ by: servedBy, authority: authority.folder }) : null;
     const servers = ownServers ?? around.servers;
@@ -73,7 +75,7 @@ export class Contestant {
       const setup: Setup = { addresses, path, authority: authority?.folder ?? null };
       const file = fileURLToPath(new URL(`./variants/${module}.ts`, import.meta.url));
       const { child } = await Child.start<VariantOrder, VariantAnswer>(name, "./worker.ts", [file, JSON.stringify(setup)], OPEN_MS);
-      return new Contestant(name, child, path, { servers, ownServers, sidecars, countsServers: authority !== null });
+      return new Contestant(name, child, path, { servers, ownServers, sidecars, countsServers: authority !== null, asksOne });
     } catch (error) {
       await Promise.all([sidecars?.close(), ownServers?.close()]);
       throw error;
@@ -99,7 +101,7 @@ export class Contestant {
     const counts = (await this.#servers?.countsOf(this.#path)) ?? {};
     const answer = await this.#child.ask({ kind: "verify", counts }, PATIENCE_MS);
     if (answer.kind !== "facts") throw new Error(`${this.name} answered a verification with ${answer.kind}`);
-    const facts = this.#servers ? [arrivals(answer.requests, counts), ...answer.facts] : answer.facts;
+    const facts = this.#servers ? [arrivals(answer.requests, counts, this.#asksOne), ...answer.facts] : answer.facts;
     return {
       facts: this.#sidecars ? [...facts, ...(await this.#sidecars.facts(answer.requests))] : facts,
       connections: this.#servers ? Object.values(counts).reduce((sum, { connections }) => sum + connections, 0) : null,
@@ -119,6 +121,7 @@ interface Behind {
   readonly ownServers: Servers | null;
   readonly sidecars: EnvoyPair | null;
   readonly countsServers: boolean;
+  readonly asksOne: boolean;
 }
 
 function startSidecars(name: string, { servers, envoy, authority }: Surroundings): Promise<EnvoyPair> {
@@ -126,12 +129,12 @@ function startSidecars(name: string, { servers, envoy, authority }: Surroundings
   return EnvoyPair.start(envoy, servers.addresses, authority);
 }
 
-function arrivals(requests: number, counts: ServerCounts): Fact {
+function arrivals(requests: number, counts: ServerCounts, asksOne: boolean): Fact {
   const perServer = Object.values(counts).map((count) => count.requests);
   const sum = perServer.reduce((total, count) => total + count, 0);
   return {
-    name: "every server was asked, and together they saw every request once",
-    holds: sum === requests && perServer.every((count) => count > 0),
+    name: asksOne ? "the first server saw every request once" : "every server was asked, and together they saw every request once",
+    holds: sum === requests && (asksOne ? perServer[0] === sum : perServer.every((count) => count > 0)),
     seen: `${requests} requests, at the servers ${perServer.join(" + ")}`,
   };
 }

@@ -18,6 +18,29 @@ export function idOf(service: string): string {
 /** A path that no rule allows. */
 export const FORBIDDEN = "/forbidden";
 
+/** The same policies for calls of gRPC: `retry` names a status, as the consent that HTTP's methods are. */
+export function grpcDocument(addresses: readonly string[]): object {
+  return {
+    apiVersion: "heddle/v1",
+    services: {
+      [SERVICE]: {
+        protocol: "grpc",
+        endpoints: addresses.map((address) => ({ address })),
+        routes: [
+          { name: "gone", match: { grpc: { service: { exact: "bench.Gone" } } }, respond: { status: 410, body: "gone" } },
+          {
+            name: ROUTE,
+            match: { path: { prefix: "/" } },
+            to: [{ service: SERVICE }],
+            timeout: TOTAL_MS,
+            retry: { on: ["grpc:unavailable"] },
+          },
+        ],
+      },
+    },
+  };
+}
+
 /** The same with mutual TLS, and a few rules of which the second lets the caller in. */
 export function mutualDocument(addresses: readonly string[]): object {
   const { services, ...rest } = meshDocument(addresses);

@@ -13,6 +13,7 @@ export function readmeTable(rows: readonly Row[]): string {
   const sidecar = figuresOf(rows, "sidecar");
   const byHand = (how: string): string => dispatcher(`cockatiel, opossum, OpenTelemetry: ${how}`, "ratio");
   const mutual = figuresOf(rows, "mtls");
+  const grpc = figuresOf(rows, "grpc");
   const envoys = "undici Pool.request, two Envoys, plaintext";
   const p50s = ["undici Pool.request", "mesh.request", envoys].map((variant) => sidecar(variant, "p50Ms"));
   return [
@@ -46,6 +47,16 @@ export function readmeTable(rows: readonly Row[]): string {
       "the same, median latency",
       mutual("mesh.request, mesh.listen", "p50Ratio"),
       mutual("mesh.request, mesh.listen, no tracing SDK", "p50Ratio"),
+    ],
+    [
+      "`mesh.grpc`, unary calls, against `@grpc/grpc-js` with the same three channels in turn",
+      grpc("mesh.grpc", "ratio"),
+      grpc("mesh.grpc, no tracing SDK", "ratio"),
+    ],
+    [
+      "the same by grpc-js' own `round_robin` with retry and outlier detection",
+      "",
+      grpc("grpc-js, round_robin with retry and outlier detection", "ratio"),
     ],
     [
       "the mesh alone, over a transport that answers at once",

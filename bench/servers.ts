@@ -23,13 +23,13 @@ export class Servers {
     this.addresses = addresses;
   }
 
-  /** In plaintext, where nothing else is said. */
-  static async start(mutual: MutualServing | null = null): Promise<Servers> {
+  /** Of node:http in plaintext, where nothing else is said. */
+  static async start(mutual: MutualServing | null = null, script = "./server.ts"): Promise<Servers> {
     const started = await Promise.all(
       Array.from({ length: HOW_MANY }, (_, index) =>
         Child.start<ServerOrder, ServerAnswer>(
           `server ${index}`,
-          "./server.ts",
+          script,
           mutual === null ? [String(index)] : [String(index), mutual.by, mutual.authority],
           PATIENCE_MS,
         ),

@@ -1,4 +1,4 @@
-export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch", "sidecar", "mtls"] as const;
+export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch", "sidecar", "mtls", "grpc"] as const;
 export type SuiteName = (typeof SUITE_NAMES)[number];
 
 export type MutualServer = "mesh" | "https";
@@ -11,6 +11,8 @@ export interface ComparedVariant {
   readonly hasSidecars?: boolean;
   /** It has servers of its own, which demand mutual TLS: of the mesh, which authorizes too, or of node:https. */
   readonly servedBy?: MutualServer;
+  /** It asks the first server alone. */
+  readonly asksOne?: boolean;
 }
 
 /** Variants that are measured against each other, in interleaved rounds. */
@@ -26,6 +28,8 @@ export interface Comparison {
   readonly needsServers: boolean;
   /** Who calls proves it by mutual TLS, between the meshes or between the sidecars. The CPU time of the servers counts too. */
   readonly isMutual?: boolean;
+  /** Its servers are of grpc-js. */
+  readonly isGrpc?: boolean;
   /** Left out with `--quick`. */
   readonly isExtra: boolean;
 }
@@ -42,6 +46,7 @@ const MESH_MUTUAL_UNTRACED = {
 /** What TLS alone costs in Node: any certificate of the authority will do, and there is no policy. */
 const POOL_MUTUAL = { name: "undici Pool.request, node:https", module: "pool-request-mutual", servedBy: "https" } as const;
 const ENVOYS_MUTUAL = { name: "undici Pool.request, two Envoys", module: "pool-through-sidecar", hasSidecars: true };
+const GRPC_SPREAD = { name: "grpc-js, three channels in turn", module: "grpc-spread" };
 const AGENT = { name: "undici.request, Agent", module: "agent-request" };
 const AGENT_FETCH = { name: "undici fetch, Agent", module: "agent-fetch" };
 
@@ -142,6 +147,23 @@ export const COMPARISONS: readonly Comparison[] = [
     slotMs: 400,
     needsServers: true,
     isMutual: true,
+    isExtra: false,
+  },
+  {
+    suite: "grpc",
+    concurrency: 32,
+    base: GRPC_SPREAD.name,
+    variants: [
+      GRPC_SPREAD,
+      { name: "grpc-js, one channel", module: "grpc-one-channel", asksOne: true },
+      { name: "grpc-js, round_robin with retry and outlier detection", module: "grpc-round-robin" },
+      { name: "mesh.grpc", module: "grpc-mesh" },
+      { name: "mesh.grpc, no tracing SDK", module: "grpc-mesh-untraced" },
+    ],
+    share: 30,
+    slotMs: 200,
+    needsServers: true,
+    isGrpc: true,
     isExtra: false,
   },
 ];

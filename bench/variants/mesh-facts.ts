@@ -10,6 +10,8 @@ export interface MeshUnderTest {
   readonly flaky: string;
   /** The measured request. */
   call(): Promise<void>;
+  /** How the counters name a good answer. Default: `200`. */
+  readonly success?: string;
   /** A request for another path: the answer's status, or the code of the MeshError. */
   probe(path: string): Promise<string>;
 }
@@ -26,7 +28,7 @@ const BROKEN_PROBES = 40;
 /** Checks from `inspect()` and the servers' own counts that each policy of the set acted. Sends probes once the counts are compared. */
 export async function meshFacts(mesh: MeshUnderTest, requests: number, counts: ServerCounts, isTraced: boolean): Promise<readonly Fact[]> {
   return [
-    countersFact(mesh.inspect(), requests),
+    countersFact(mesh.inspect(), requests, mesh.success ?? "200"),
     ...endpointFacts(backendOf(mesh), counts),
     tracingFact(Object.values(counts), isTraced),
     await budgetFact(mesh),
@@ -43,14 +45,14 @@ function backendOf(mesh: MeshUnderTest): InspectedBackend {
   return backend;
 }
 
-function countersFact({ counters }: Inspection, requests: number): Fact {
+function countersFact({ counters }: Inspection, requests: number, success: string): Fact {
   const ours = counters.filter(({ direction, service }) => direction === "outbound" && service === SERVICE);
-  const good = ours.filter(({ route, outcome }) => route === ROUTE && outcome === "200").reduce((sum, { count }) => sum + count, 0);
+  const good = ours.filter(({ route, outcome }) => route === ROUTE && outcome === success).reduce((sum, { count }) => sum + count, 0);
   const all = ours.reduce((sum, { count }) => sum + count, 0);
   return {
     name: "metrics: every request was counted once, on its route, as answered",
     holds: good === requests && all === requests,
-    seen: `${requests} requests, ${good} counted as 200 on ${ROUTE}, ${all} in all`,
+    seen: `${requests} requests, ${good} counted as ${success} on ${ROUTE}, ${all} in all`,
   };
 }
 

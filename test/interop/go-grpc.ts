@@ -1,10 +1,11 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { goCommand } from "./go-command.ts";
 
 const SOURCE = fileURLToPath(new URL("./go-grpc-peer/", import.meta.url));
 
@@ -70,9 +71,11 @@ export class GoPeer implements Disposable {
 
   /** Throws with what to install where there is no Go. */
   constructor() {
-    if (spawnSync("go", ["version"], { stdio: "ignore" }).error)
-      throw new Error("go is missing, and test:interop does not skip: apt-get install golang-go");
-    execFileSync("go", ["build", "-o", this.#program, "."], { cwd: SOURCE, stdio: ["ignore", "ignore", "inherit"], timeout: BUILD_MS });
+    execFileSync(goCommand(), ["build", "-o", this.#program, "."], {
+      cwd: SOURCE,
+      stdio: ["ignore", "ignore", "inherit"],
+      timeout: BUILD_MS,
+    });
   }
 
   async server(identity?: PeerIdentity): Promise<GoServer> {

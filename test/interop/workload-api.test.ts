@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { type CertificateState, type Problem, systemClock } from "@heddle/core";
 import { workloadApi } from "@heddle/spiffe";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { goCommand } from "./go-command.ts";
 
 const SOURCE = fileURLToPath(new URL("./go-workload-agent/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "heddle-go-agent-"));
@@ -16,15 +17,6 @@ const program = join(folder, "workload-agent");
 
 /** The first build compiles grpc-go. */
 const BUILD_MS = 400_000;
-
-/** On the PATH, or where its own installation puts it, which leaves the PATH to people. */
-function goCommand(): string {
-  const found = ["go", "/usr/local/go/bin/go"].find((command) => !spawnSync(command, ["version"], { stdio: "ignore" }).error);
-  if (found !== undefined) return found;
-  throw new Error(
-    "go is missing, and test:interop does not skip: install Go 1.25 or newer, https://go.dev/doc/install (apt-get install golang-go where that is so new)",
-  );
-}
 
 beforeAll(() => {
   execFileSync(goCommand(), ["build", "-o", program, "."], { cwd: SOURCE, stdio: ["ignore", "ignore", "inherit"], timeout: BUILD_MS });

@@ -16,9 +16,12 @@ export interface ToServer {
 
 export type FromServer = Counts | { readonly kind: "listening"; readonly port: number };
 
-const script = fileURLToPath(new URL("./server.ts", import.meta.url));
+const SCRIPTS = {
+  http: fileURLToPath(new URL("./server.ts", import.meta.url)),
+  grpc: fileURLToPath(new URL("./grpc-server.ts", import.meta.url)),
+};
 
-/** A server of `server.ts` as its test sees it. */
+/** A server of `server.ts` or `grpc-server.ts` as its test sees it. */
 export class ServerProcess implements Disposable {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -29,8 +32,8 @@ export class ServerProcess implements Disposable {
   }
 
   /** Resolves when it listens, on the given port or on any free one. */
-  static async start(port = 0): Promise<ServerProcess> {
-    const child = fork(script, [String(port)], { execArgv: [] });
+  static async start(port = 0, protocol: keyof typeof SCRIPTS = "http"): Promise<ServerProcess> {
+    const child = fork(SCRIPTS[protocol], [String(port)], { execArgv: [] });
     const failed = once(child, "exit").then(([code]) => {
       throw new Error(`a server ended while it started (exit code ${code})`);
     });

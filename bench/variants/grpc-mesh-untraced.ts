@@ -1,0 +1,3 @@
+import { throughGrpcMesh } from "./grpc-through-mesh.ts";
+
+export const open = throughGrpcMesh(false);

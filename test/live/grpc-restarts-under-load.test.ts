@@ -1,0 +1,57 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { joinMesh } from "heddle";
+import { afterEach, expect, test } from "vitest";
+import { freePorts } from "../../packages/heddle/src/demo/ports.ts";
+import { startCalls } from "./grpc-traffic.ts";
+import { ServerProcess } from "./server-process.ts";
+
+let servers: ServerProcess[] = [];
+
+afterEach(() => {
+  for (const server of servers) server[Symbol.dispose]();
+});
+
+/** Kills and restarts the second and the third server in turn. Returns how often. */
+async function restartInTurn(durationMs: number, downMs: number, upMs: number): Promise<number> {
+  const endsAt = performance.now() + durationMs;
+  let restarts = 0;
+  for (let turn = 1; performance.now() < endsAt; turn = turn === 1 ? 2 : 1) {
+    await pause(upMs);
+    const server = servers[turn];
+    await server?.kill();
+    await pause(downMs);
+    servers[turn] = await ServerProcess.start(server?.port, "grpc");
+    restarts++;
+  }
+  return restarts;
+}
+
+test.each([
+  { how: "with every default", outlier: {}, durationMs: 20_000, downMs: 400, upMs: 600 },
+  {
+    how: "with ejections so short that what is down is tried again and again",
+    outlier: { consecutiveFailures: 1, baseEjection: "50ms", maxEjection: "50ms", maxEjectionPercent: 100 },
+    durationMs: 8_000,
+    downMs: 300,
+    upMs: 300,
+  },
+])(
+  "two of three endpoints killed and restarted in turn cost no call that is tried again where grpc:unavailable, $how",
+  { timeout: 60_000 },
+  async (given) => {
+    const ports = await freePorts(3);
+    servers = await Promise.all(ports.map((port) => ServerProcess.start(port, "grpc")));
+    const endpoints = servers.map(({ address }) => ({ address }));
+    const echo = { protocol: "grpc", endpoints, retry: { on: ["grpc:unavailable"] }, outlier: given.outlier };
+    await using mesh = await joinMesh({ config: { apiVersion: "heddle/v1", services: { echo } } });
+    const traffic = startCalls(mesh, "echo");
+    const restarts = await restartInTurn(given.durationMs, given.downMs, given.upMs);
+    await traffic.stop();
+
+    expect(traffic.failures).toEqual([]);
+    expect(restarts).toBeGreaterThanOrEqual(4);
+    expect(traffic.requests).toBeGreaterThan(1_000);
+    const failedTries = mesh.inspect().backends.flatMap(({ endpoints }) => endpoints.map(({ failures }) => failures));
+    expect(failedTries.filter((failures) => failures > 0)).toHaveLength(2);
+  },
+);
