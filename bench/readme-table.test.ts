@@ -47,6 +47,8 @@ test("the rows of a run give this table", () => {
     | median latency: \`Pool.request\` / \`mesh.request\` / \`Pool.request\` through the sidecars | 1.80 / 1.90 / 2.00 ms | |
     | mutual TLS and authorization, CPU of client and servers: \`mesh.request\` to \`mesh.listen\` against a pair of Envoy sidecars | 10.26 | 10.27 |
     | the same, median latency | 20.26 | 20.27 |
+    | \`mesh.grpc\`, unary calls, against \`@grpc/grpc-js\` with the same three channels in turn | 1.31 | 1.32 |
+    | the same by grpc-js' own \`round_robin\` with retry and outlier detection | | 1.30 |
     | the mesh alone, over a transport that answers at once | 1.0 us a request | 2.0 us |"
   `);
 });

@@ -13,7 +13,6 @@ export function readmeTable(rows: readonly Row[]): string {
   const sidecar = figuresOf(rows, "sidecar");
   const byHand = (how: string): string => dispatcher(`cockatiel, opossum, OpenTelemetry: ${how}`, "ratio");
   const mutual = figuresOf(rows, "mtls");
-  const grpc = figuresOf(rows, "grpc");
   const envoys = "undici Pool.request, two Envoys, plaintext";
   const p50s = ["undici Pool.request", "mesh.request", envoys].map((variant) => sidecar(variant, "p50Ms"));
   return [
@@ -48,6 +47,19 @@ export function readmeTable(rows: readonly Row[]): string {
       mutual("mesh.request, mesh.listen", "p50Ratio"),
       mutual("mesh.request, mesh.listen, no tracing SDK", "p50Ratio"),
     ],
+    ...grpcRows(figuresOf(rows, "grpc")),
+    [
+      "the mesh alone, over a transport that answers at once",
+      `${stub("mesh", "value")} us a request`,
+      `${stub("mesh, no tracing SDK", "value")} us`,
+    ],
+  ]
+    .map((cells) => `| ${cells.join(" | ")} |`.replaceAll("|  |", "| |"))
+    .join("\n");
+}
+
+function grpcRows(grpc: Figure): readonly (readonly string[])[] {
+  return [
     [
       "`mesh.grpc`, unary calls, against `@grpc/grpc-js` with the same three channels in turn",
       grpc("mesh.grpc", "ratio"),
@@ -58,14 +70,7 @@ export function readmeTable(rows: readonly Row[]): string {
       "",
       grpc("grpc-js, round_robin with retry and outlier detection", "ratio"),
     ],
-    [
-      "the mesh alone, over a transport that answers at once",
-      `${stub("mesh", "value")} us a request`,
-      `${stub("mesh, no tracing SDK", "value")} us`,
-    ],
-  ]
-    .map((cells) => `| ${cells.join(" | ")} |`.replaceAll("|  |", "| |"))
-    .join("\n");
+  ];
 }
 
 function figuresOf(rows: readonly Row[], suite: string): Figure {
