@@ -255,7 +255,7 @@ export class MeshCall implements GrpcCall {
     const { mesh, parent, whenOver } = this.#parts;
     this.#disarm();
     parent?.off("cancelled", this.#parentCancelled);
-    this.#outgoing.close(new CallCancelled(status.code, "the call is over"));
+    this.#outgoing.close();
     whenOver(this);
     if (this.#context !== null) mesh.remember(status.metadata, this.#context);
     // Never before `start` or `cancel` has returned, as clients of grpc-js expect.

@@ -45,10 +45,10 @@ export class OutgoingMessages implements AsyncIterable<Uint8Array> {
   }
 
   /** The call is over: writers are let go, and whoever still asks hears why, since what was written so far is not all there was to be. */
-  close(reason: Error): void {
+  close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#asking?.reject(reason);
+    this.#asking?.reject(NOT_WANTED);
     this.#asking = null;
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -59,7 +59,7 @@ export class OutgoingMessages implements AsyncIterable<Uint8Array> {
     return {
       next: () => this.#next(),
       return: () => {
-        this.close(NOT_WANTED);
+        this.close();
         return Promise.resolve(END);
       },
     };
