@@ -16,7 +16,7 @@ const policy = inboundPolicyOf("reviews", {
 });
 
 function explain(wanted: Partial<ExplainInboundRequest>, mtls: "strict" | "permissive" | "disable" = "permissive") {
-  return explainInbound({ url: "http://reviews/api/7", peer: WEB, ...wanted }, policy, mtls);
+  return explainInbound({ url: "http://reviews/api/7", peer: WEB, ...wanted }, policy, mtls, 0);
 }
 
 test("what is served is explained with the rule that allows it, and every rule with its reason", () => {
@@ -62,12 +62,12 @@ test.each([
 
 test("without an identity it is told what mtls and the rules make of that", () => {
   const { peer: _, ...nobody } = { url: "http://reviews/api/7", peer: WEB };
-  expect(explainInbound(nobody, policy, "strict")).toMatchObject({ refusedWith: "mtls_required", authorization: null });
-  expect(explainInbound(nobody, policy, "permissive")).toMatchObject({ refusedWith: "unauthenticated" });
+  expect(explainInbound(nobody, policy, "strict", 0)).toMatchObject({ refusedWith: "mtls_required", authorization: null });
+  expect(explainInbound(nobody, policy, "permissive", 0)).toMatchObject({ refusedWith: "unauthenticated" });
 });
 
 test("where nothing decides everything is served", () => {
-  expect(explainInbound({ url: "http://reviews/a//b" }, inboundPolicyOf(), "disable")).toMatchObject({
+  expect(explainInbound({ url: "http://reviews/a//b" }, inboundPolicyOf(), "disable", 0)).toMatchObject({
     path: "/a//b",
     refusedWith: null,
     authorization: null,
@@ -87,12 +87,23 @@ function withClaims(claims: Readonly<Record<string, unknown>>, parts: Partial<In
     { url: "http://reviews/", claims },
     inboundPolicyOf("reviews", { authorization: byToken, jwt, ...parts }),
     "disable",
+    10_000_000,
   );
 }
 
 test("claims stand for a token that is valid", () => {
   expect(withClaims({ iss: ISSUER, sub: "ada", aud: ["reviews", "x"] }).refusedWith).toBeNull();
   expect(withClaims({ iss: ISSUER, sub: "bob", aud: "reviews" }).refusedWith).toBe("permission_denied");
+});
+
+test("dates that claims give are judged by the clock, with the tolerance of the rule", () => {
+  const ada = { iss: ISSUER, sub: "ada", aud: "reviews" };
+  expect(withClaims({ ...ada, exp: 10_001, nbf: 9_999 }).refusedWith).toBeNull();
+  expect(withClaims({ ...ada, exp: 1 })).toMatchObject({
+    refusedWith: "unauthenticated",
+    why: "the token is not valid: it expired at 1970-01-01T00:00:01Z",
+  });
+  expect(withClaims({ ...ada, nbf: 20_000 }).why).toMatch(/it is not valid before 1970-01-01T05:33:20Z/);
 });
 
 test("a token that no rule takes is refused, whoever signed it and whether or not anything is authorized", () => {
@@ -117,7 +128,7 @@ test("what the policy lets nobody prove is not proved: no token without rules fo
     why: expect.stringMatching(/the policy has no jwt, so that no token is looked at/),
   });
   const plain = inboundPolicyOf("reviews", { mtls: "disable", authorization: policy.authorization });
-  expect(explainInbound({ url: "http://reviews/api/7", peer: WEB }, plain, "disable")).toMatchObject({
+  expect(explainInbound({ url: "http://reviews/api/7", peer: WEB }, plain, "disable", 0)).toMatchObject({
     refusedWith: "unauthenticated",
     why: expect.stringMatching(/mtls is disable, so that nobody proves an identity/),
   });
@@ -131,7 +142,7 @@ test("whom a proxy says it serves is looked at where the peer is one that may sa
     authorization: { policies: [forwarded], pathNormalisation: "base", trustedHops: 0 },
   });
   const ask = (field: string, peer: string) =>
-    explainInbound({ url: "http://reviews/", peer, headers: { "X-Forwarded-Client-Cert": field } }, trusting, "strict").refusedWith;
+    explainInbound({ url: "http://reviews/", peer, headers: { "X-Forwarded-Client-Cert": field } }, trusting, "strict", 0).refusedWith;
   expect(ask(`URI=${WEB}`, WEB)).toBeNull();
   expect(ask("not;readable", WEB)).toBe("invalid_request");
   expect(ask(`URI=${WEB}`, `${WEB}er`)).toBe("permission_denied");

@@ -5,6 +5,7 @@ import { compileTrustedPeers, FORWARDED_CLIENT_CERT_HEADER, forwardedBy } from "
 import { InboundFacts } from "./authorization/request-facts.ts";
 import { compileAuthorization } from "./authorization/rules.ts";
 import { normalisePath } from "./authorization/terms/normalise-path.ts";
+import { checkClaims } from "./authorization/token-claims.ts";
 import { claimHeadersOf, headersBelowTokens } from "./authorization/token-headers.ts";
 import { findTokens, tokenLocations } from "./authorization/token-locations.ts";
 import type { AuthorizationNote } from "./context.ts";
@@ -27,7 +28,7 @@ export interface ExplainInboundRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** SPIFFE ID that the caller proves where it may; none: it came in plain text. */
   readonly peer?: string;
-  /** Claims of a token whose signature and dates are good, which a header may hold too; none: no token is valid. */
+  /** Claims of a token whose signature is good, which a header may hold too; `exp`, `nbf` and `iat` count where they are given. None: no token is valid. */
   readonly claims?: Readonly<Record<string, unknown>>;
   /** IP address of the caller. */
   readonly peerAddress?: string;
@@ -59,6 +60,7 @@ export function explainInbound(
   wanted: ExplainInboundRequest,
   policy: InboundPolicy,
   mtls: "strict" | "permissive" | "disable",
+  wallMs: number,
 ): InboundExplanation {
   checkKeys(wanted, ["method", "url", "headers", "peer", "claims", "peerAddress", "localPort", "sni"], "mesh.explainInbound");
   const { method = "GET", url } = wanted;
@@ -75,7 +77,7 @@ export function explainInbound(
   if (normal?.kind === "refused")
     return { ...given, path: null, refusedWith: "invalid_request", why: `the path is refused: ${normal.why}` };
   const path = normal?.path ?? written.path;
-  const authenticated = authenticatedBy(jwt, sent.value, wanted.claims);
+  const authenticated = authenticatedBy(jwt, sent.value, wanted.claims, wallMs);
   if (!authenticated.ok) return { ...given, path, refusedWith: "unauthenticated", why: authenticated.reason };
   if (authorization === null) return { ...given, path, refusedWith: null, why: "the policy has no authorization" };
   const { token, headers } = authenticated.value;
@@ -119,7 +121,12 @@ interface Authenticated {
 }
 
 /** What is left below the check of tokens. Of a token in a header, `claims` are what it says. */
-function authenticatedBy(rules: readonly JwtRule[], headers: HeaderMap, claims: ExplainInboundRequest["claims"]): Reading<Authenticated> {
+function authenticatedBy(
+  rules: readonly JwtRule[],
+  headers: HeaderMap,
+  claims: ExplainInboundRequest["claims"],
+  wallMs: number,
+): Reading<Authenticated> {
   if (rules.length === 0) return read({ token: undefined, headers });
   const search = findTokens(tokenLocations(rules), headers);
   const places = search.kind === "found" ? search.tokens.map(({ header }) => header) : [search.header];
@@ -127,7 +134,7 @@ function authenticatedBy(rules: readonly JwtRule[], headers: HeaderMap, claims: 
     return refused(`the token in ${places[0]} is not valid, unless its claims are given: no signature is looked at here`);
   const claimHeaders = claimHeadersOf(rules);
   if (claims === undefined) return read({ token: undefined, headers: headersBelowTokens(headers, claimHeaders, []) });
-  const valid = tokenUnder(rules, claims);
+  const valid = tokenUnder(rules, claims, wallMs);
   if (!valid.ok) return refused(`the token is not valid: ${valid.reason}`);
   const { rule, token } = valid.value;
   const placed = (places.length > 0 ? places : rule.from.slice(0, 1).map(({ header }) => header)).map((header) => ({
@@ -167,12 +174,16 @@ function workloadOf(id: SpiffeId): Pick<Peer, "namespace" | "serviceAccount"> {
   return { namespace: workload?.namespace ?? consulServiceOf(id)?.namespace ?? null, serviceAccount: workload?.serviceAccount ?? null };
 }
 
+/** Never over: a token that says no end is explained, though none would be taken. */
+const NO_END = { exp: 253_402_300_799 };
+
 /** Claims as those of a token that was signed by its issuer's key and is valid now. */
 function tokenUnder(
   rules: readonly JwtRule[],
   claims: Readonly<Record<string, unknown>>,
+  wallMs: number,
 ): Reading<{ readonly rule: JwtRule; readonly token: VerifiedToken }> {
-  const { iss, sub, aud } = claims;
+  const { iss, aud } = claims;
   const audiences = [aud].flat().filter((each) => typeof each === "string");
   const ofIssuer = rules.filter(({ issuer }) => issuer === iss);
   const known = () => rules.map(({ issuer }) => JSON.stringify(issuer)).join(", ");
@@ -181,6 +192,6 @@ function tokenUnder(
   const rule = ofIssuer.find((each) => each.audiences.length === 0 || each.audiences.some((audience) => audiences.includes(audience)));
   if (rule === undefined)
     return refused(`none of its audiences is one of the rule's: ${ofIssuer.flatMap((each) => each.audiences).join(", ")}`);
-  const token = { rule: rule.name, issuer: rule.issuer, subject: typeof sub === "string" ? sub : null, audiences, claims };
-  return read({ rule, token });
+  const claimed = checkClaims({ ...NO_END, ...claims }, rule, wallMs);
+  return claimed.ok ? read({ rule, token: { ...claimed.value.token, claims } }) : claimed;
 }

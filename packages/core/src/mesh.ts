@@ -273,7 +273,7 @@ class RunningMesh implements Mesh {
   explainInbound(request: ExplainInboundRequest): InboundExplanation {
     const policy = this.#inboundPolicy();
     if (policy === null) throw new TypeError("explainInbound: no source defines the service of this process");
-    return explainInbound(request, policy, this.#security.mtlsMode(policy));
+    return explainInbound(request, policy, this.#security.mtlsMode(policy), this.clock.wallTime());
   }
 
   inspect(): Inspection {

@@ -11,18 +11,26 @@ export interface FakeConnection {
   exchanges: number;
 }
 
+/** What connections are made in. */
+export interface FakeSurroundings {
+  readonly clock: Clock;
+  readonly asksIdentity: boolean;
+}
+
 /** The connections of one channel: one exchange at a time each in HTTP/1, all over one otherwise; what finds none free waits in line. */
 export class FakeConnections {
   readonly #settings: ChannelSettings;
   readonly #endpoint: ScriptedEndpoint;
   readonly #clock: Clock;
+  readonly #asksIdentity: boolean;
   readonly #all: FakeConnection[] = [];
   #waiting: (() => void)[] = [];
 
-  constructor(settings: ChannelSettings, endpoint: ScriptedEndpoint, clock: Clock) {
+  constructor(settings: ChannelSettings, endpoint: ScriptedEndpoint, { clock, asksIdentity }: FakeSurroundings) {
     this.#settings = settings;
     this.#endpoint = endpoint;
     this.#clock = clock;
+    this.#asksIdentity = asksIdentity;
   }
 
   get open(): number {
@@ -44,9 +52,14 @@ export class FakeConnections {
     }
   }
 
-  /** Makes the connection. `isSilent`: nobody answers, and it fails when the connect timeout has passed. */
-  async connect(connection: FakeConnection, isSilent: boolean, stop: Cancel): Promise<void> {
+  /**
+   * Makes the connection. With TLS this process must have what the handshake needs, by the virtual clock: a certificate that is valid and
+   * roots of the server's trust domain; what the endpoint would present is not asked. `isSilent`: nobody answers, and it fails when the
+   * connect timeout has passed.
+   */
+  async connect(connection: FakeConnection, authority: string, isSilent: boolean, stop: Cancel): Promise<void> {
     if (connection.isOpen) return;
+    if (this.#asksIdentity) this.#settings.tls?.connectOptions(authority);
     if (isSilent) {
       await sleep(this.#clock, this.#settings.connectTimeoutMs, stop);
       throw this.failure(`no connection within ${this.#settings.connectTimeoutMs} ms`);

@@ -21,7 +21,7 @@ import {
   type ReceivedRequest,
   receivedRequest,
 } from "./answer.ts";
-import { type FakeConnection, FakeConnections } from "./fake-connections.ts";
+import { type FakeConnection, FakeConnections, type FakeSurroundings } from "./fake-connections.ts";
 import { type Behaviour, type FakeEndpoint, ScriptedEndpoint } from "./fake-endpoint.ts";
 import { FakeExchange, forEach } from "./fake-exchange.ts";
 
@@ -35,10 +35,12 @@ export interface FakeTransportOptions {
   readonly clock: Clock;
   /** Draws latencies from their range. Default: seeded with 1. */
   readonly random?: Random;
+  /** Default true: with TLS, this process must have what a handshake needs. */
+  readonly asksIdentity?: boolean;
 }
 
 export function fakeTransport(options: FakeTransportOptions): FakeTransport {
-  const { clock, random = seededRandom(1) } = options;
+  const { clock, random = seededRandom(1), asksIdentity = true } = options;
   const endpoints = new Map<string, ScriptedEndpoint>();
   const endpoint = (address: string): ScriptedEndpoint => {
     let known = endpoints.get(address);
@@ -48,7 +50,7 @@ export function fakeTransport(options: FakeTransportOptions): FakeTransport {
     }
     return known;
   };
-  return { endpoint, open: (settings) => new FakeChannel(settings, endpoint(settings.address), clock) };
+  return { endpoint, open: (settings) => new FakeChannel(settings, endpoint(settings.address), { clock, asksIdentity }) };
 }
 
 class FakeChannel implements Channel {
@@ -59,10 +61,10 @@ class FakeChannel implements Channel {
   #closed: Promise<void> | null = null;
   #whenIdle: (() => void) | null = null;
 
-  constructor(settings: ChannelSettings, endpoint: ScriptedEndpoint, clock: Clock) {
+  constructor(settings: ChannelSettings, endpoint: ScriptedEndpoint, surroundings: FakeSurroundings) {
     this.#endpoint = endpoint;
-    this.#clock = clock;
-    this.#connections = new FakeConnections(settings, endpoint, clock);
+    this.#clock = surroundings.clock;
+    this.#connections = new FakeConnections(settings, endpoint, surroundings);
   }
 
   readonly send = async (request: MeshRequest): Promise<MeshResponse> => {
@@ -121,7 +123,7 @@ class FakeChannel implements Channel {
       this.#connections.dropIdle();
       throw this.#connections.failure("connection refused");
     }
-    await this.#connections.connect(connection, behaviour.kind === "hang" && behaviour.at === "connect", exchange.stop);
+    await this.#connections.connect(connection, request.authority, behaviour.kind === "hang" && behaviour.at === "connect", exchange.stop);
     if (request.attempt) {
       request.attempt.wasSent = true;
       request.attempt.connection = connection.number;

@@ -37,7 +37,7 @@ export interface TestMeshOptions extends ExtensionOptions {
   readonly config: string | object | ControlSource;
   /** Who this mesh is. Default: client only. */
   readonly service?: string;
-  /** Where the document demands mutual TLS: who this mesh is, such as `testAuthority({ clock: virtualClock() }).source("checkout")` of `@heddle/testing/authority`. The fake transport asks for none. */
+  /** Where the document demands mutual TLS: who this mesh is, such as `testAuthority({ clock: virtualClock() }).source("checkout")` of `@heddle/testing/authority`. The fake endpoints present none. */
   readonly identity?: CertificateSource;
   /** The same seed gives the same decisions. Default 1. */
   readonly seed?: number;
@@ -88,7 +88,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
   if (config === undefined) throw new TypeError("testMesh: `config` is missing: give a document, a snapshot, a path or a source");
   const clock = virtualClock();
   const random = seededRandom(seed);
-  const transport = fakeTransport({ clock, random: seededRandom(seed + 1) });
+  const transport = fakeTransport({ clock, random: seededRandom(seed + 1), asksIdentity: options.identity !== undefined });
   const records = new CallRecords(clock);
   const source = new TestSource(config, clock);
   const problems: Problem[] = [];

@@ -5,6 +5,7 @@ import {
   type InboundExplanation,
   type MeshSnapshot,
   mtlsModeOf,
+  systemClock,
 } from "@heddle/core";
 import { assumesIdentity } from "./assumed-identity.ts";
 import { UsageError } from "./command.ts";
@@ -49,14 +50,14 @@ export function explainCalled(
       };
       called.set(
         service,
-        asked(() => explainInbound(request, policy, mtls), shown !== null && policy.jwt.length > 0),
+        asked(() => explainInbound(request, policy, mtls, systemClock.wallTime()), shown !== null && policy.jwt.length > 0),
       );
     }
   }
   return [...called.values()];
 }
 
-const UNVERIFIED = "the claims are those of the token in authorization; neither its signature nor its dates were looked at";
+const UNVERIFIED = "the claims are those of the token in authorization; its signature was not looked at";
 
 function asked(ask: () => InboundExplanation, isUnverified: boolean): InboundExplanation {
   try {

@@ -1,0 +1,36 @@
+import { testAuthority } from "@heddle/testing/authority";
+import { expect, test } from "vitest";
+import { testMesh } from "./test-mesh.ts";
+import { virtualClock } from "./virtual-clock.ts";
+
+const DOCUMENT = {
+  apiVersion: "heddle/v1",
+  mesh: { trustDomain: "shop.test", identityTemplate: "spiffe://{trustDomain}/{service}" },
+  services: { web: {}, orders: { endpoints: [{ address: "127.0.0.1:9081" }], inbound: { mtls: "strict" } } },
+};
+
+const code = (call: Promise<{ readonly status: number }>): Promise<unknown> =>
+  call.then(
+    ({ status }) => status,
+    (error: { readonly code?: unknown }) => error.code,
+  );
+
+test("a certificate that has ended calls nobody, as on a real mesh", async () => {
+  const authority = testAuthority({ trustDomain: "shop.test", clock: virtualClock() });
+  await using t = testMesh({ service: "web", config: DOCUMENT, identity: authority.source("web", { lifetime: "1h" }) });
+  expect(await code(t.request("http://orders/"))).toBe(200);
+  await t.advance("24h");
+  expect(t.mesh.health().ok).toBe(false);
+  expect(await code(t.request("http://orders/"))).toBe("no_identity");
+});
+
+test("an identity of another trust domain than the document's is refused at once", () => {
+  const authority = testAuthority({ trustDomain: "other.test", clock: virtualClock() });
+  expect(() => testMesh({ service: "web", config: DOCUMENT, identity: authority.source("web") })).toThrow(/shop\.test.*other\.test/s);
+});
+
+test("without an identity of its own a test that is about something else calls a strict service all the same", async () => {
+  await using t = testMesh({ service: "web", config: DOCUMENT });
+  expect(await code(t.request("http://orders/"))).toBe(200);
+  expect(t.endpoint("127.0.0.1:9081").requests).toEqual([]);
+});
