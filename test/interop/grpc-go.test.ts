@@ -1,19 +1,11 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import {
-  type ClientDuplexStream,
-  type ClientReadableStream,
-  type ClientWritableStream,
-  Metadata,
-  type MetadataValue,
-  type ServiceError,
-  type StatusObject,
-  status,
-} from "@grpc/grpc-js";
+import { type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, Metadata, status } from "@grpc/grpc-js";
 import { type TestAuthority, testAuthority } from "@heddle/testing/authority";
 import { context, type JoinedMesh, joinMesh } from "heddle";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { BUILD_MS, GoPeer, type PeerIdentity } from "./go-grpc.ts";
+import { type AnyCall, BYTES, ECHO, ending, expectEchoed, metadataOf, type PeerCaller } from "./grpc-calls.ts";
 import { Peer, PeerClient, peerHandlers, type SeenCall } from "./peer-service.ts";
 
 let go: GoPeer;
@@ -50,53 +42,12 @@ async function joined(service: string, services: object, way: Way, settings: obj
   return mesh;
 }
 
-interface Ending {
-  readonly messages: readonly Buffer[];
-  readonly headers: Metadata | null;
-  readonly code: number;
-  readonly details: string;
-  readonly trailers: Metadata;
-}
-
-type AnyCall = ClientDuplexStream<Uint8Array, Buffer>;
-
-/** Everything that a call of a generated client gives, whatever its kind. */
-async function ending(begin: (answered: (error: ServiceError | null, message?: Buffer) => void) => unknown): Promise<Ending> {
-  const messages: Buffer[] = [];
-  let headers: Metadata | null = null;
-  const call = begin((_error, message) => message !== undefined && messages.push(message)) as AnyCall;
-  call.on("metadata", (metadata: Metadata) => {
-    headers = metadata;
-  });
-  call.on("error", () => {});
-  // Of calls that await one answer there is nothing to read.
-  if ("read" in call) call.on("data", (message: Buffer) => messages.push(message));
-  // Not by once(): an error comes before the status.
-  const { code, details, metadata } = await new Promise<StatusObject>((resolve) => call.once("status", resolve));
-  await new Promise((later) => setImmediate(later));
-  return { messages, headers, code, details, trailers: metadata };
-}
-
-function metadataOf(fields: Readonly<Record<string, MetadataValue>>): Metadata {
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(fields)) metadata.add(name, value);
-  return metadata;
-}
-
-const BYTES = Buffer.from([0, 1, 2, 253, 254, 255]);
-const ECHO = { "x-echo": "a, b", "x-echo-bin": BYTES };
-
-function expectEchoed(metadata: Metadata | null): void {
-  expect(metadata?.get("x-echo")).toEqual(["a, b"]);
-  expect(metadata?.get("x-echo-bin").map((value) => Buffer.from(value as Buffer))).toEqual([BYTES]);
-}
-
 describe.each(WAYS)("our client calls grpc-go's server by %s", (way) => {
   async function caller(goOptions: object = {}) {
     const server = await go.server(way === "mutual TLS" ? identityOf("go") : undefined);
     onTestFinished(() => server.kill());
     const mesh = await joined("web", { web: {}, go: { protocol: "grpc", endpoints: [{ address: server.address }], ...goOptions } }, way);
-    const client = mesh.grpc(PeerClient, "go") as InstanceType<typeof PeerClient> & Record<string, (...args: unknown[]) => unknown>;
+    const client = mesh.grpc(PeerClient, "go") as unknown as PeerCaller;
     onTestFinished(() => client.close());
     return { server, mesh, client };
   }
@@ -104,16 +55,16 @@ describe.each(WAYS)("our client calls grpc-go's server by %s", (way) => {
   test("all four kinds of calls, with metadata both ways", async () => {
     const { client } = await caller();
     const metadata = metadataOf(ECHO);
-    const unary = await ending((answered) => client.Unary?.(Buffer.from("one"), metadata, answered));
+    const unary = await ending((answered) => client.Unary(Buffer.from("one"), metadata, answered));
     const collect = await ending((answered) => {
-      const stream = client.Collect?.(metadata, answered) as ClientWritableStream<Uint8Array>;
+      const stream = client.Collect(metadata, answered) as ClientWritableStream<Uint8Array>;
       for (const text of ["a", "", "ccc"]) stream.write(Buffer.from(text));
       stream.end();
       return stream;
     });
-    const expand = await ending(() => client.Expand?.(Buffer.from('{"count":3,"size":2}'), metadata));
+    const expand = await ending(() => client.Expand(Buffer.from('{"count":3,"size":2}'), metadata));
     const chat = await ending(() => {
-      const stream = client.Chat?.(metadata) as ClientDuplexStream<Uint8Array, Buffer>;
+      const stream = client.Chat(metadata) as ClientDuplexStream<Uint8Array, Buffer>;
       for (const text of ["x", "y"]) stream.write(Buffer.from(text));
       stream.end();
       return stream;
@@ -134,12 +85,12 @@ describe.each(WAYS)("our client calls grpc-go's server by %s", (way) => {
   test("a status with details in any script, with its trailers, and one after messages", async () => {
     const { client } = await caller();
     for (let code = 1; code <= 16; code++) {
-      const failed = await ending((answered) => client.Unary?.(BYTES, metadataOf({ ...ECHO, "x-fail-code": String(code) }), answered));
+      const failed = await ending((answered) => client.Unary(BYTES, metadataOf({ ...ECHO, "x-fail-code": String(code) }), answered));
       expect({ code: failed.code, details: failed.details }).toEqual({ code, details: "as was asked for: 100 % ü" });
       expectEchoed(failed.trailers);
     }
     const late = await ending(() => {
-      const stream = client.Chat?.() as ClientDuplexStream<Uint8Array, Buffer>;
+      const stream = client.Chat() as ClientDuplexStream<Uint8Array, Buffer>;
       for (const text of ["x", "fail"]) stream.write(Buffer.from(text));
       return stream;
     });
@@ -152,17 +103,17 @@ describe.each(WAYS)("our client calls grpc-go's server by %s", (way) => {
 
   test("a method that it does not have is UNIMPLEMENTED", async () => {
     const { client } = await caller();
-    expect((await ending((answered) => client.Unknown?.(BYTES, answered))).code).toBe(status.UNIMPLEMENTED);
+    expect((await ending((answered) => client.Unknown(BYTES, answered))).code).toBe(status.UNIMPLEMENTED);
   });
 
   test("the smallest of the deadlines of caller and route reaches it, and ends the call on both sides", async () => {
     const { client, server } = await caller({ timeout: "20s" });
-    const told = await ending((answered) => client.Unary?.(BYTES, new Metadata(), { deadline: Date.now() + 10_000 }, answered));
+    const told = await ending((answered) => client.Unary(BYTES, new Metadata(), { deadline: Date.now() + 10_000 }, answered));
     const left = Number(told.trailers.get("saw-deadline-ms")[0]);
     expect(left).toBeGreaterThan(5_000);
     expect(left).toBeLessThanOrEqual(10_000);
     const late = await ending((answered) =>
-      client.Unary?.(BYTES, metadataOf({ "x-sleep-ms": "60000" }), { deadline: Date.now() + 300 }, answered),
+      client.Unary(BYTES, metadataOf({ "x-sleep-ms": "60000" }), { deadline: Date.now() + 300 }, answered),
     );
     expect(late.code).toBe(status.DEADLINE_EXCEEDED);
     await expect.poll(() => server.endings.map(({ ended }) => ended), { timeout: 10_000 }).toEqual(["Unary"]);
@@ -171,7 +122,7 @@ describe.each(WAYS)("our client calls grpc-go's server by %s", (way) => {
   test("it sees that a caller has left", async () => {
     const { client, server } = await caller();
     const left = await ending((answered) => {
-      const call = client.Unary?.(BYTES, metadataOf({ "x-sleep-ms": "60000" }), answered) as AnyCall;
+      const call = client.Unary(BYTES, metadataOf({ "x-sleep-ms": "60000" }), answered) as AnyCall;
       setTimeout(() => call.cancel(), 200);
       return call;
     });
@@ -189,11 +140,11 @@ describe.each(WAYS)("our client calls grpc-go's server by %s", (way) => {
       for (let at = 0; at < message.length; at++) message[at] = (count + at) % 256;
       expected.update(message);
     }
-    const call = client.Expand?.(Buffer.from('{"count":256,"size":262144}')) as ClientReadableStream<Buffer>;
+    const call = client.Expand(Buffer.from('{"count":256,"size":262144}')) as ClientReadableStream<Buffer>;
     for await (const part of call) hash.update(part as Buffer);
     expect(hash.digest("hex")).toBe(expected.digest("hex"));
     const collected = await ending((answered) => {
-      const stream = client.Collect?.(answered) as ClientWritableStream<Uint8Array>;
+      const stream = client.Collect(answered) as ClientWritableStream<Uint8Array>;
       const write = async () => {
         for (let count = 0; count < 256; count++) if (!stream.write(message)) await once(stream, "drain");
         stream.end();
@@ -209,13 +160,13 @@ describe.each(WAYS)("our client calls grpc-go's server by %s", (way) => {
     for (const server of servers) onTestFinished(() => server.kill());
     const endpoints = servers.map(({ address }) => ({ address }));
     const mesh = await joined("web", { web: {}, go: { protocol: "grpc", endpoints, retry: { on: ["grpc:unavailable"] } } }, way);
-    const client = mesh.grpc(PeerClient, "go") as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const client = mesh.grpc(PeerClient, "go") as unknown as PeerCaller;
     const failed: string[] = [];
     let made = 0;
     const stopAt = Date.now() + 3_000;
     const worker = async () => {
       while (Date.now() < stopAt) {
-        const { code, details } = await ending((answered) => client.Unary?.(BYTES, answered));
+        const { code, details } = await ending((answered) => client.Unary(BYTES, answered));
         made++;
         if (code !== status.OK) failed.push(`${code} ${details}`);
       }

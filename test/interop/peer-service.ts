@@ -85,9 +85,10 @@ export function peerHandlers(seen: (call: SeenCall) => void) {
       seen(call);
       const { trailers, error } = echo(call);
       const [sleep] = call.metadata.get("x-sleep-ms");
-      if (sleep !== undefined) return;
-      if (error) answer({ ...error, metadata: trailers });
-      else answer(null, call.request, trailers);
+      const end = () => (error ? answer({ ...error, metadata: trailers }) : answer(null, call.request, trailers));
+      if (sleep === undefined) return void end();
+      const waking = setTimeout(end, Number(sleep));
+      call.on("cancelled", () => clearTimeout(waking));
     },
     Collect(call: ServerReadableStream<Buffer, Buffer>, answer: sendUnaryData<Buffer>) {
       seen(call);
