@@ -1,4 +1,3 @@
-export { decodeGrpcMessage, encodeGrpcMessage } from "./grpc-message.ts";
 export { type GrpcClientClass, type MeshGrpcOptions, meshGrpc, meshGrpcOptions } from "./grpc-options.ts";
 export { grpcTransport } from "./grpc-transport.ts";
 export { headersOf, metadataOf } from "./metadata.ts";

@@ -22,6 +22,7 @@ export { framed, type LoopbackGrpcEndpoint, loopbackGrpcEndpoint, messagesIn } f
 export { type LoopbackHttp2Endpoint, loopbackHttp2Endpoint } from "./loopback-http2-endpoint.ts";
 export { bodyText, readBody } from "./read-body.ts";
 export type { TestFetch, TestFetchInit } from "./test-fetch.ts";
+export type { TestGrpc, TestGrpcClientClass, TestGrpcClientOptions } from "./test-grpc.ts";
 export * from "./test-mesh.ts";
 export type { TestReply, TestRequest, TestRequestOptions } from "./test-request.ts";
 export * from "./virtual-clock.ts";

@@ -26,8 +26,11 @@ import { type AttemptRecord, CallRecords } from "./call-records.ts";
 import { describeService, type ServiceDescription } from "./described-service.ts";
 import type { FakeEndpoint } from "./fake-endpoint.ts";
 import { fakeResolve } from "./fake-resolve.ts";
-import { type FakeTransport, fakeTransport } from "./fake-transport.ts";
+import type { FakeTransport } from "./fake-transport.ts";
+import type { FakeGrpcEndpoint } from "./grpc/fake-grpc-endpoint.ts";
+import type { FakeGrpcTransport } from "./grpc/fake-grpc-transport.ts";
 import { type TestFetch, testFetch } from "./test-fetch.ts";
+import { fakeTransports, type TestGrpc, type TestGrpcClientOptions, testGrpc, testGrpcOptions } from "./test-grpc.ts";
 import { type TestRequest, testRequest } from "./test-request.ts";
 import { TestSource } from "./test-source.ts";
 import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
@@ -53,10 +56,16 @@ export interface TestMesh extends AsyncDisposable {
   readonly fetch: TestFetch;
   /** The fast front door: rejects with the MeshError. */
   readonly request: TestRequest;
+  /** A generated client of `@grpc/grpc-js` for one service. Its deadlines are in virtual time: `t.clock.wallTime() + 500`. */
+  readonly grpc: TestGrpc;
+  /** For code that makes its clients itself, as `mesh.grpcOptions()`. */
+  grpcOptions(): TestGrpcClientOptions;
   /** Runs a function under the policies of a resource, in virtual time. */
   readonly protect: Mesh["protect"];
   /** The handle of an address; without a script it answers 200 `{}`. Throws TypeError for one that the document neither has nor had. */
   endpoint(address: string): FakeEndpoint;
+  /** The handle of an address of a service with `protocol: grpc`; without a script it sends every message back. */
+  grpcEndpoint(address: string): FakeGrpcEndpoint;
   /** Lets time pass; returns when nothing is left to run up to then. */
   advance(duration: Duration): Promise<void>;
   /** Every try so far, of one service or all, in the order they began. */
@@ -77,6 +86,7 @@ export interface TestMesh extends AsyncDisposable {
   readonly mesh: Mesh;
   readonly clock: VirtualClock;
   readonly transport: FakeTransport;
+  readonly grpcTransport: FakeGrpcTransport;
   /** Closes the mesh, letting the time pass that this takes. Default: cuts what is in flight. Afterwards no timer is left. */
   close(options?: { readonly drain?: Duration; readonly limit?: Duration }): Promise<void>;
 }
@@ -88,7 +98,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
   if (config === undefined) throw new TypeError("testMesh: `config` is missing: give a document, a snapshot, a path or a source");
   const clock = virtualClock();
   const random = seededRandom(seed);
-  const transport = fakeTransport({ clock, random: seededRandom(seed + 1), asksIdentity: options.identity !== undefined });
+  const transports = fakeTransports({ clock, random: seededRandom(seed + 1), asksIdentity: options.identity !== undefined });
   const records = new CallRecords(clock);
   const source = new TestSource(config, clock);
   const problems: Problem[] = [];
@@ -96,7 +106,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
   const mesh = createMesh({
     ...given,
     config: source,
-    transport: recorded(transport, records),
+    transport: recorded(transports, records),
     clock,
     random,
     resolve,
@@ -113,8 +123,11 @@ export function testMesh(options: TestMeshOptions): TestMesh {
   return {
     fetch: testFetch(mesh, observe),
     request: testRequest(mesh, observe),
+    grpc: testGrpc(mesh),
+    grpcOptions: () => testGrpcOptions(mesh),
     protect: (resource, run, protectOptions) => mesh.protect(resource, run, protectOptions),
-    endpoint: (address) => transport.endpoint(source.addresses.checked(address)),
+    endpoint: (address) => transports.http.endpoint(source.addresses.checked(address, "endpoint")),
+    grpcEndpoint: (address) => transports.grpc.endpoint(source.addresses.checked(address, "grpcEndpoint")),
     advance: (duration) => clock.advance(duration),
     attempts: (service) => records.attempts(service),
     timeline: (service) => records.timeline(service),
@@ -132,7 +145,8 @@ export function testMesh(options: TestMeshOptions): TestMesh {
     problems,
     mesh,
     clock,
-    transport,
+    transport: transports.http,
+    grpcTransport: transports.grpc,
     close: (closeOptions) => close(mesh, clock, closeOptions),
     [Symbol.asyncDispose]: () => close(mesh, clock),
   };

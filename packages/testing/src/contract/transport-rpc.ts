@@ -19,13 +19,13 @@ type RpcCheck = ChannelCheck & RpcHarness;
 /** What is promised of calls beside what is promised of every request. */
 export const transportRpcChecks: readonly ContractCheck<RpcHarness>[] = [
   rpcCheck("an answer of trailers only has ended by the time it is there", async (check) => {
-    await check.endpoint.answer(() => ({ headers: { "grpc-status": "5", "grpc-message": "no%20such", "x-more": "1" } }));
+    await check.endpoint.answer(() => ({ headers: { "grpc-status": "5", "grpc-message": "no%25such", "x-more": "1" } }));
     const { status, body } = await fulfilled(check, check.channel.send(check.request()), "the answer");
     assert.equal(status, 200);
     assert.equal(body.hasEnded, true, "hasEnded");
     assert.equal(body.error, null);
     assert.equal(body.trailers?.["grpc-status"], "5");
-    assert.equal(body.trailers?.["grpc-message"], "no%20such");
+    assert.equal(body.trailers?.["grpc-message"], "no%25such");
     assert.equal(body.trailers?.["x-more"], "1");
   }),
   rpcCheck("an answer with a head has not ended by the time it is there, however soon its status comes", async (check) => {

@@ -8,6 +8,7 @@ import {
   PushBody,
   TransportFailure,
   type TransportFailureKind,
+  trailersOnly,
 } from "@heddle/core";
 
 /** One call as an endpoint has it in hand: what came, and everything it may do with it. */
@@ -123,12 +124,9 @@ export class FakeGrpcExchange implements FakeGrpcCall {
 
   end(status: number = GrpcStatus.OK, details = "", trailers: Readonly<Record<string, string | string[]>> = {}): void {
     if (this.isOver) return;
-    const all = lowerCase(trailers);
-    all["grpc-status"] = String(status);
-    if (details !== "") all["grpc-message"] = encodeURIComponent(details);
-    const body = this.#body ?? new PushBody(null);
-    body.end(all);
-    if (!this.#body) this.#resolve({ status: 200, headers: emptyHeaders(), body });
+    const answer = trailersOnly(status, details, lowerCase(trailers));
+    if (this.#body) this.#body.end(answer.body.trailers);
+    else this.#resolve({ ...answer, headers: emptyHeaders() });
     this.#finish(null);
   }
 
