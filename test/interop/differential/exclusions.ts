@@ -11,6 +11,10 @@ export interface Exclusion {
   applies(compared: Compared): boolean;
 }
 
+/**
+ * The two also differ in one second: ours refuses a token from `exp` and the clock skew on, Envoy when that second is over. It is no
+ * exclusion, as no token is drawn that would reach it while it is compared (`tokens.ts`).
+ */
 export const EXCLUSION_NAMES = [
   "missing identity",
   "host on any port",

@@ -10,7 +10,7 @@ import type { PolicyCase } from "./cases.ts";
 import { condition, FROM_KINDS, group, type Surroundings, TO_KINDS, TOKEN_KINDS, withoutExclusive } from "./conditions.ts";
 import type { Draws } from "./draws.ts";
 import { ISSUERS, jwtRule } from "./tokens.ts";
-import { PATH_TEMPLATES } from "./vocabulary.ts";
+import { CLAIM_VALUES, PATH_TEMPLATES } from "./vocabulary.ts";
 import type { LanePort } from "./world.ts";
 
 /** Of every lane as many. */
@@ -27,6 +27,9 @@ function policyCase(draws: Draws, { pathNormalisation, trustedHops, port }: Lane
   if (draws.chance(0.12)) return { name, pathNormalisation, trustedHops, policies: [], jwt: [] };
   // Of templates alone: whatever else is asked for hides what they take.
   if (draws.chance(0.03)) return { name, pathNormalisation, trustedHops, policies: [templatePolicy(draws)], jwt: [] };
+  // Of one claim that is not so alone, for the same reason.
+  if (draws.chance(0.03))
+    return { name, pathNormalisation, trustedHops, policies: [claimPolicy(draws)], jwt: [jwtRule(draws.one(ISSUERS))] };
   const jwt = draws.chance(0.55) ? jwtRules(draws) : [];
   const policies = authorizationPolicies(draws, { pathNormalisation, port }, tellsClaims(jwt));
   return { name, pathNormalisation, trustedHops, policies, jwt };
@@ -78,6 +81,12 @@ function authorizationPolicies(draws: Draws, surroundings: Surroundings, hasClai
 function templatePolicy(draws: Draws): AuthorizationPolicy {
   const values = [{ kind: "template", value: draws.one(PATH_TEMPLATES) } as const];
   const rules = [{ name: "rule-0", from: [], to: [[{ kind: "path", not: false, values } as const]], when: [] }];
+  return { name: "allow-0", action: "allow", mode: "enforce", rules, origin: "test" };
+}
+
+function claimPolicy(draws: Draws): AuthorizationPolicy {
+  const values = [{ kind: "exact", value: draws.one(CLAIM_VALUES.groups ?? []), ignoreCase: false } as const];
+  const rules = [{ name: "rule-0", from: [[{ kind: "claim", not: true, path: ["groups"], values } as const]], to: [], when: [] }];
   return { name: "allow-0", action: "allow", mode: "enforce", rules, origin: "test" };
 }
 
