@@ -26,8 +26,8 @@ export interface GoCall {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Sent in turn; for Chat each waits for its echo. */
   readonly messages?: readonly string[];
-  /** Sent after those. */
-  readonly zeros?: { readonly count: number; readonly size: number };
+  /** Sent after those, as Expand sends them. */
+  readonly pattern?: { readonly count: number; readonly size: number };
   readonly timeoutMs?: number;
   /** The caller leaves after so many messages. */
   readonly cancelAfter?: number;
@@ -78,8 +78,9 @@ export class GoPeer implements Disposable {
     });
   }
 
-  async server(identity?: PeerIdentity): Promise<GoServer> {
-    const child = this.#start("server", identity);
+  /** `listen`: the address of one that was killed, to take its place. */
+  async server(identity?: PeerIdentity, listen = "127.0.0.1:0"): Promise<GoServer> {
+    const child = this.#start("server", identity, ["-listen", listen]);
     const lines = jsonLines(child);
     const { address } = (await next(lines)) as { address: string };
     const endings: { ended: string; because: string }[] = [];
@@ -130,8 +131,8 @@ export class GoPeer implements Disposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #start(role: "server" | "client", identity: PeerIdentity | undefined): ChildProcess {
-    const options: string[] = [];
+  #start(role: "server" | "client", identity: PeerIdentity | undefined, given: readonly string[] = []): ChildProcess {
+    const options = [...given];
     if (identity) {
       const name = join(this.#folder, String(++this.#files));
       for (const part of ["cert", "key", "ca"] as const) {

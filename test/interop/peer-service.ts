@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   Metadata,
   type MethodDefinition,
@@ -57,6 +58,13 @@ export const Peer = {
 
 export const PeerClient = makeGenericClientConstructor(Peer, "Peer");
 
+/** What Expand sends: no two messages of 256 are the same. */
+export function patterned(index: number, size: number): Buffer {
+  const message = Buffer.alloc(size);
+  for (let at = 0; at < size; at++) message[at] = (index + at) % 256;
+  return message;
+}
+
 /** Named as the handlers of a server are. */
 type Call = { readonly metadata: Metadata; sendMetadata(metadata: Metadata): void };
 
@@ -95,11 +103,16 @@ export function peerHandlers(seen: (call: SeenCall) => void) {
       const { trailers, error } = echo(call);
       if (error) return void answer({ ...error, metadata: trailers });
       let [count, bytes] = [0, 0];
+      const hash = createHash("sha256");
       call.on("data", (message: Buffer) => {
         count++;
         bytes += message.length;
+        hash.update(message);
       });
-      call.on("end", () => answer(null, Buffer.from(`${count} messages of ${bytes} bytes`), trailers));
+      call.on("end", () => {
+        trailers.set("saw-sha256", hash.digest("hex"));
+        answer(null, Buffer.from(`${count} messages of ${bytes} bytes`), trailers);
+      });
     },
     Expand(call: ServerWritableStream<Buffer, Buffer>) {
       seen(call);
@@ -109,10 +122,7 @@ export function peerHandlers(seen: (call: SeenCall) => void) {
       let next = 0;
       const more = () => {
         while (next < of.count) {
-          const message = Buffer.alloc(of.size);
-          for (let at = 0; at < of.size; at++) message[at] = (next + at) % 256;
-          next++;
-          if (!call.write(message)) return void call.once("drain", more);
+          if (!call.write(patterned(next++, of.size))) return void call.once("drain", more);
         }
         call.end(trailers);
       };

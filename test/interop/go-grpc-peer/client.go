@@ -25,8 +25,8 @@ type request struct {
 	Metadata map[string]string
 	// Sent one after the other; for Chat each waits for its echo.
 	Messages []string
-	// Of zeros, after those: `count` of `size` bytes.
-	Zeros        struct{ Count, Size int }
+	// Sent after those: `count` of `size` bytes, as Expand sends them.
+	Pattern      struct{ Count, Size int }
 	TimeoutMs    int
 	CancelAfter  int
 	Compressor   string
@@ -136,8 +136,8 @@ func exchanged(stream grpc.ClientStream, of request, cancel func(), took func([]
 			}
 		}
 	}
-	for range of.Zeros.Count {
-		if err := stream.SendMsg(wrapperspb.Bytes(make([]byte, of.Zeros.Size))); err != nil {
+	for i := range of.Pattern.Count {
+		if err := stream.SendMsg(wrapperspb.Bytes(patterned(i, of.Pattern.Size))); err != nil {
 			return ended(stream, err)
 		}
 	}

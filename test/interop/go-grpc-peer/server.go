@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -28,7 +31,7 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer(option)
+	server := grpc.NewServer(option, grpc.StatsHandler(encodings{}))
 	server.RegisterService(&description, nil)
 	print(map[string]any{"address": listener.Addr().String()})
 	go commands(func(line []byte) error {
@@ -76,6 +79,7 @@ func asked(ctx context.Context, method string) (metadata.MD, metadata.MD, error)
 		trailers.Set("saw-deadline-ms", strconv.FormatInt(time.Until(deadline).Milliseconds(), 10))
 	}
 	trailers.Set("saw-peer", spiffeID(ctx))
+	trailers.Set("saw-encoding", *ctx.Value(encodingKey{}).(*string))
 	if sleep := sent.Get("x-sleep-ms"); len(sleep) > 0 {
 		ms, _ := strconv.Atoi(sleep[0])
 		select {
@@ -91,6 +95,25 @@ func asked(ctx context.Context, method string) (metadata.MD, metadata.MD, error)
 	}
 	return headers, trailers, nil
 }
+
+// Remembers by call how its messages are compressed, which grpc-go keeps out of the metadata.
+type encodings struct{}
+
+type encodingKey struct{}
+
+func (encodings) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return context.WithValue(ctx, encodingKey{}, new(string))
+}
+
+func (encodings) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	if header, is := event.(*stats.InHeader); is {
+		*ctx.Value(encodingKey{}).(*string) = header.Compression
+	}
+}
+
+func (encodings) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+func (encodings) HandleConn(context.Context, stats.ConnStats) {}
 
 func trimmed(name string) string {
 	if name[0] == ':' {
@@ -126,11 +149,12 @@ func collect(_ any, stream grpc.ServerStream) error {
 	if err := stream.SetHeader(headers); err != nil {
 		return err
 	}
-	count, bytes := 0, 0
+	count, bytes, hash := 0, 0, sha256.New()
 	for {
 		message := new(wrapperspb.BytesValue)
 		err := stream.RecvMsg(message)
 		if err == io.EOF {
+			stream.SetTrailer(metadata.Pairs("saw-sha256", hex.EncodeToString(hash.Sum(nil))))
 			return stream.SendMsg(wrapperspb.Bytes([]byte(fmt.Sprintf("%d messages of %d bytes", count, bytes))))
 		}
 		if err != nil {
@@ -139,6 +163,7 @@ func collect(_ any, stream grpc.ServerStream) error {
 		}
 		count++
 		bytes += len(message.Value)
+		hash.Write(message.Value)
 	}
 }
 
@@ -161,16 +186,21 @@ func expand(_ any, stream grpc.ServerStream) error {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
 	for i := range of.Count {
-		message := make([]byte, of.Size)
-		for at := range message {
-			message[at] = byte(i + at)
-		}
-		if err := stream.SendMsg(wrapperspb.Bytes(message)); err != nil {
+		if err := stream.SendMsg(wrapperspb.Bytes(patterned(i, of.Size))); err != nil {
 			print(map[string]any{"ended": "Expand", "because": err.Error()})
 			return err
 		}
 	}
 	return nil
+}
+
+// No two messages of 256 are the same.
+func patterned(index, size int) []byte {
+	message := make([]byte, size)
+	for at := range message {
+		message[at] = byte(index + at)
+	}
+	return message
 }
 
 // Echoes each message; `fail` ends it with ABORTED, `leave` with OK, whatever is still to come.
