@@ -134,7 +134,8 @@ fuzz(
     const { certificate, bundles } = result.value.state;
     expectSame(certificate.id.text, WEB);
     expectSame(Buffer.from(certificate.chain[0] ?? []).equals(web.der), true);
-    expectSame(certificate.privateKey.equals(web.privateKey), true);
+    // Keys that are equal to OpenSSL have the same public half alone.
+    expectSame(certificate.privateKey.export({ format: "jwk" }).d, web.privateKey.export({ format: "jwk" }).d);
     // Nobody signed a root but itself, so that another signature on it makes no other root: what counts is its key.
     expectSame(
       bundles.byTrustDomain.get("shop.example")?.roots.map((each) => each.publicKey.equals(shopKey)),
