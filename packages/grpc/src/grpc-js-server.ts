@@ -3,13 +3,14 @@ import { createRequire } from "node:module";
 import type { Duplex } from "node:stream";
 import { Metadata, Server, ServerCredentials, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { RpcKind } from "@heddle/core";
+import { type HandlerFunction, settled } from "./server-handler.ts";
 
 /** What `@grpc/grpc-js` does not promise, and every release of the supported range has. This file alone knows of it. */
 interface ServerInternals {
   /** Every http2 server it listens with, or was made for an injector. */
   readonly http2Servers: Map<Http2Server, unknown>;
   /** By the very path that is called: `/package.Service/Method`. */
-  readonly handlers: Map<string, { readonly type: string }>;
+  readonly handlers: Map<string, { readonly type: string; func: HandlerFunction }>;
 }
 
 const SUPPORTED = "^1.14.0";
@@ -34,9 +35,12 @@ export interface TakenServer {
   destroy(): void;
 }
 
-/** Throws TypeError for what is no server of the grpc-js that this package works with, or one whose inside is another than it knows. */
-export function takeServer(server: Server): TakenServer {
-  const { http2Servers } = internalsOf(server);
+/**
+ * Throws TypeError for what is no server of the grpc-js that this package works with, or one whose inside is another than it knows.
+ * `rejected` is told of handlers whose promise fails, which grpc-js does not look at.
+ */
+export function takeServer(server: Server, rejected: (path: string, error: unknown) => void): TakenServer {
+  const { http2Servers, handlers } = internalsOf(server);
   const before = new Set(http2Servers.keys());
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const http2 = [...http2Servers.keys()].find((made) => !before.has(made));
@@ -48,7 +52,10 @@ export function takeServer(server: Server): TakenServer {
   return {
     http2,
     inject: (connection) => injector.injectConnection(connection),
-    dispatch: (stream, headers) => void Reflect.apply(own, http2, [stream, headers]),
+    dispatch(stream, headers) {
+      settle(handlers.get(headers[":path"] ?? ""), headers[":path"] ?? "", rejected);
+      Reflect.apply(own, http2, [stream, headers]);
+    },
     onForced(cut) {
       const { forceShutdown } = server;
       server.forceShutdown = () => {
@@ -58,6 +65,16 @@ export function takeServer(server: Server): TakenServer {
     },
     destroy: () => injector.destroy(),
   };
+}
+
+const settling = new WeakSet<HandlerFunction>();
+
+/** At the first call: services may be added while a server is served. */
+function settle(handler: { func: HandlerFunction } | undefined, path: string, rejected: (path: string, error: unknown) => void): void {
+  if (handler === undefined || settling.has(handler.func)) return;
+  if (typeof handler.func !== "function") throw unknownShape("a handler of Server.handlers has no func");
+  handler.func = settled(handler.func, (error) => rejected(path, error));
+  settling.add(handler.func);
 }
 
 /** How the method of this path is called; null: the server has none. */

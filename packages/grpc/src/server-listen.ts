@@ -38,7 +38,10 @@ export async function listenGrpc(mesh: ServingMesh, server: Server, options: Grp
   if (options.health) checkKeys(options.health, ["checks"], "health");
   mesh.assertServing();
   if (served.has(server)) throw new TypeError("mesh.listen: this gRPC server is being served already");
-  const taken = takeServer(server);
+  const taken = takeServer(server, (path, error) => {
+    const message = `serving ${path}: its handler rejected: ${error instanceof Error ? error.message : String(error)}; its caller got INTERNAL`;
+    mesh.reportProblem({ where: "gRPC handlers", message, severity: "error" });
+  });
   served.add(server);
   const place = new ListeningPlace(mesh, server, taken, options.health);
   taken.http2.once("close", () => void place.close());
