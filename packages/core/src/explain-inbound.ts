@@ -9,10 +9,8 @@ import { checkClaims } from "./authorization/token-claims.ts";
 import { claimHeadersOf, headersBelowTokens } from "./authorization/token-headers.ts";
 import { findTokens, tokenLocations } from "./authorization/token-locations.ts";
 import type { AuthorizationNote } from "./context.ts";
+import { type DescribedConnection, describedConnection, describedTarget } from "./described-inbound.ts";
 import { type Reading, read, refused } from "./identity/names/reading.ts";
-import { parseSpiffeId, type SpiffeId } from "./identity/names/spiffe-id.ts";
-import { consulServiceOf, kubernetesWorkloadOf } from "./identity/names/workload-path.ts";
-import type { InboundConnection } from "./inbound-connection.ts";
 import type { Peer, VerifiedToken } from "./inbound-request-context.ts";
 import { emptyHeaders, type HeaderMap } from "./message.ts";
 import type { InboundPolicy } from "./model/inbound-policy.ts";
@@ -20,20 +18,14 @@ import type { JwtRule } from "./model/jwt.ts";
 import { checkKeys } from "./option-keys.ts";
 
 /** A request that might come in. What is left out is not there. */
-export interface ExplainInboundRequest {
+export interface ExplainInboundRequest extends DescribedConnection {
   /** Default GET. In capitals, as on the wire. */
   readonly method?: string;
   readonly url: string;
   /** As the caller sends them: what would be taken away on the way in is not looked at. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** SPIFFE ID that the caller proves where it may; none: it came in plain text. */
-  readonly peer?: string;
   /** Claims of a token whose signature is good, which a header may hold too; `exp`, `nbf` and `iat` count where they are given. None: no token is valid. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** IP address of the caller. */
-  readonly peerAddress?: string;
-  readonly localPort?: number;
-  readonly sni?: string;
 }
 
 /** What would become of it, and every reason. */
@@ -64,10 +56,9 @@ export function explainInbound(
 ): InboundExplanation {
   checkKeys(wanted, ["method", "url", "headers", "peer", "claims", "peerAddress", "localPort", "sni"], "mesh.explainInbound");
   const { method = "GET", url } = wanted;
-  if (!URL.canParse(url)) throw new TypeError(`mesh.explainInbound: url: ${JSON.stringify(url)} is not a URL`);
   const given = { service: policy.service, from: policy.origin, mtls, authorization: null, rules: [] };
-  const connection = connectionOf(wanted, policy);
-  const written = writtenParts(url);
+  const written = describedTarget(url, "mesh.explainInbound");
+  const connection = describedConnection(wanted, policy, "mesh.explainInbound");
   if (mtls === "strict" && connection.peer === null)
     return { ...given, path: written.path, refusedWith: "mtls_required", why: "mtls is strict, and the request shows no identity" };
   const sent = headersOfPeer(headerMap({ host: written.host, ...wanted.headers }), connection.peer, policy);
@@ -98,12 +89,6 @@ export function explainInbound(
     authorization: noteOf(explained.decision),
     rules: explained.rules,
   };
-}
-
-/** As written: a URL parser would resolve what the service has to see, and leave out a port that its scheme implies. */
-function writtenParts(url: string): { readonly host: string; readonly path: string } {
-  const [, host = "", path = "/"] = /^[a-z]+:\/\/(?:[^/?#]*@)?([^/?#]*)([^#]*)/i.exec(url) ?? [];
-  return { host, path: path.startsWith("/") ? path : `/${path}` };
 }
 
 /** Without what only a trusted peer may say of whom it serves. */
@@ -149,29 +134,6 @@ function headerMap(headers: Readonly<Record<string, string>>): HeaderMap {
   const map = emptyHeaders();
   for (const [name, value] of Object.entries(headers)) map[name.toLowerCase()] = value;
   return map;
-}
-
-function connectionOf({ peer, peerAddress, localPort, sni }: ExplainInboundRequest, { mtls }: InboundPolicy): InboundConnection {
-  const proved = peer === undefined ? null : peerOf(peer);
-  return {
-    peer: mtls === "disable" ? null : proved,
-    isEncrypted: proved !== null && mtls !== "disable",
-    sni: sni ?? null,
-    peerAddress: peerAddress ?? null,
-    localAddress: null,
-    localPort: localPort ?? null,
-  };
-}
-
-function peerOf(text: string): Peer {
-  const id = parseSpiffeId(text);
-  if (!id.ok) throw new TypeError(`mesh.explainInbound: peer: ${id.reason}`);
-  return { ...workloadOf(id.value), spiffeId: id.value.text, trustDomain: id.value.trustDomain, fingerprint: "" };
-}
-
-function workloadOf(id: SpiffeId): Pick<Peer, "namespace" | "serviceAccount"> {
-  const workload = kubernetesWorkloadOf(id);
-  return { namespace: workload?.namespace ?? consulServiceOf(id)?.namespace ?? null, serviceAccount: workload?.serviceAccount ?? null };
 }
 
 /** Never over: a token that says no end is explained, though none would be taken. */

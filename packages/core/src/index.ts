@@ -18,6 +18,7 @@ export * from "./control/source.ts";
 export { type StaticConfiguration, type StaticSource, staticSource } from "./control/static.ts";
 export * from "./deadlines.ts";
 export { describeValue } from "./describe-value.ts";
+export { type DescribedConnection, describedConnection, describedTarget } from "./described-inbound.ts";
 export { discard } from "./discard.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";

@@ -23,6 +23,7 @@ export { type LoopbackHttp2Endpoint, loopbackHttp2Endpoint } from "./loopback-ht
 export { bodyText, readBody } from "./read-body.ts";
 export type { TestFetch, TestFetchInit } from "./test-fetch.ts";
 export type { TestGrpc, TestGrpcClientClass, TestGrpcClientOptions } from "./test-grpc.ts";
+export type { InboundAnswer, ServedRequest, TestInbound, TestInboundReply, TestInboundRequest } from "./test-inbound.ts";
 export * from "./test-mesh.ts";
 export type { TestReply, TestRequest, TestRequestOptions } from "./test-request.ts";
 export * from "./virtual-clock.ts";

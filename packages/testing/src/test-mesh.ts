@@ -12,6 +12,7 @@ import {
   type Explanation,
   type ExtensionOptions,
   type InboundExplanation,
+  type InboundPolicy,
   isControlSource,
   type Mesh,
   MeshError,
@@ -31,6 +32,7 @@ import type { FakeGrpcEndpoint } from "./grpc/fake-grpc-endpoint.ts";
 import type { FakeGrpcTransport } from "./grpc/fake-grpc-transport.ts";
 import { type TestFetch, testFetch } from "./test-fetch.ts";
 import { fakeTransports, type TestGrpc, type TestGrpcClientOptions, testGrpc, testGrpcOptions } from "./test-grpc.ts";
+import { type TestInbound, testInbound } from "./test-inbound.ts";
 import { type TestRequest, testRequest } from "./test-request.ts";
 import { TestSource } from "./test-source.ts";
 import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
@@ -77,6 +79,8 @@ export interface TestMesh extends AsyncDisposable {
   /** Puts another configuration in force. Throws `invalid_config` with every mistake; what was in force then stays. */
   update(configuration: object): void;
   explain(request: ExplainRequest): Explanation;
+  /** Sends a request in, through the real inbound layers, to an application that the test gives. */
+  readonly inbound: TestInbound;
   /** Whether the service of this mesh would serve a request, and every reason. */
   explainInbound(request: ExplainInboundRequest): InboundExplanation;
   /** What happened to the call that gave this reply or error. */
@@ -140,6 +144,7 @@ export function testMesh(options: TestMeshOptions): TestMesh {
       source.refuse(mesh.inspect().sources.some(({ state }) => state === "failing"));
     },
     explain: (request) => mesh.explain(request),
+    inbound: testInbound(mesh, { policy: () => inboundPolicyOf(inForce, mesh), asksIdentity: options.identity !== undefined }),
     explainInbound: (request) => mesh.explainInbound(request),
     report: (reply) => mesh.report(reply),
     problems,
@@ -150,6 +155,10 @@ export function testMesh(options: TestMeshOptions): TestMesh {
     close: (closeOptions) => close(mesh, clock, closeOptions),
     [Symbol.asyncDispose]: () => close(mesh, clock),
   };
+}
+
+function inboundPolicyOf(inForce: MeshSnapshot | null, { serviceName }: Mesh): InboundPolicy | null {
+  return (serviceName !== undefined && inForce?.inboundPolicies.get(serviceName)) || null;
 }
 
 function assertUsable(mesh: Mesh, source: TestSource): void {

@@ -46,7 +46,8 @@ export function testRequest(mesh: Mesh, observe: CallObserver): TestRequest {
   };
 }
 
-function replyOf(response: MeshResponse, mesh: Mesh): TestReply {
+/** A response as the caller reads it. */
+export function replyOf(response: MeshResponse, mesh: Mesh): TestReply {
   const { status, headers, body } = response;
   const text = async () => (await readBody(body)).toString();
   return {
