@@ -1,4 +1,5 @@
 import { generateKeyPairSync, sign } from "node:crypto";
+import { type Layer, localResponse } from "@heddle/core";
 import { testAuthority } from "@heddle/testing/authority";
 import { expect, test } from "vitest";
 import { type TestMesh, type TestMeshOptions, testMesh } from "./test-mesh.ts";
@@ -76,6 +77,16 @@ test("once the certificate of this side has ended nobody can shake hands with it
   await t.advance("2h");
   await expect(t.inbound({ url: "http://orders/", peer: WEB })).rejects.toMatchObject({ code: "no_identity" });
   expect((await t.inbound({ url: "http://orders/" })).status).toBe(200);
+});
+
+test("layers of the application's own are run, and an edit holds for the next request", async () => {
+  const requireKey: Layer = (next) => async (request) => (request.headers["x-key"] === "k" ? next(request) : localResponse(401, "no key"));
+  const config = (inbound: object) => ({ apiVersion: "heddle/v1", services: { orders: { inbound } } });
+  await using t = testMesh({ service: "orders", config: config({ mtls: "disable" }), layers: [{ at: "inbound", layer: requireKey }] });
+  const ask = (headers: Record<string, string>) => t.inbound({ url: "http://orders/", headers });
+  expect([(await ask({ "X-Key": "k" })).status, await (await ask({})).text()]).toEqual([200, "no key"]);
+  t.update(config({ mtls: "disable", authorize: [{ name: "nobody", action: "deny", rules: [{}] }] }));
+  expect((await ask({ "X-Key": "k" })).status).toBe(403);
 });
 
 test("what the application throws is thrown, and what cannot be sent is said", async () => {
