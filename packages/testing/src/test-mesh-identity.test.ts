@@ -34,3 +34,7 @@ test("without an identity of its own a test that is about something else calls a
   expect(await code(t.request("http://orders/"))).toBe(200);
   expect(t.endpoint("127.0.0.1:9081").requests).toHaveLength(1);
 });
+
+test("a service that demands an identity of itself and has none is refused at once, and nothing is said to wait", () => {
+  expect(() => testMesh({ service: "orders", config: DOCUMENT })).toThrow(/mtls is strict.*give joinMesh an `identity`$/);
+});

@@ -92,7 +92,7 @@ function readOnce(path: string, clock: Clock): ReturnType<typeof staticSource> {
 }
 
 /** Who would wait for a better configuration in a running mesh is told of this one by an error. */
-const WAITING = /; the mesh waits for a good one$/;
+const WAITING = /; the mesh waits for a (?:good|valid) one$/;
 
 function invalid(mistakes: readonly Problem[]): MeshError {
   const lines = mistakes.map(({ where, message }) => `  ${where}: ${message.replace(WAITING, "")}`);
