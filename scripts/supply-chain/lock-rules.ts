@@ -1,6 +1,9 @@
 import { isOurs, type Lock, nameAt } from "./lock-file.ts";
 import { broughtBy, publishedFolders } from "./run-time.ts";
 
+/** Looked at: protobufjs, which grpc-js brings, only warns of how a package names its version, and works where no script is run. */
+const HARMLESS_SCRIPTS: ReadonlySet<string> = new Set(["protobufjs"]);
+
 /** What must hold of every package of others in the lock, whatever a registry says of it. */
 export function lockProblems(lock: Lock, allowedScripts: ReadonlySet<string>): readonly string[] {
   const problems: string[] = [];
@@ -15,9 +18,11 @@ export function lockProblems(lock: Lock, allowedScripts: ReadonlySet<string>): r
   for (const [location, folder] of runTime) {
     const entry = lock[location];
     if (entry === undefined) continue;
-    const name = `${nameAt(lock, location)}@${entry.version}`;
+    const packageName = nameAt(lock, location);
+    const name = `${packageName}@${entry.version}`;
     if (entry.deprecated !== undefined) problems.push(`${name}, which ${folder} brings, is deprecated: ${entry.deprecated}`);
-    if (entry.hasInstallScript) problems.push(`${name}, which ${folder} brings, runs a script when it is installed`);
+    if (entry.hasInstallScript && !HARMLESS_SCRIPTS.has(packageName))
+      problems.push(`${name}, which ${folder} brings, runs a script when it is installed`);
   }
   return problems;
 }

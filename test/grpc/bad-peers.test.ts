@@ -306,7 +306,7 @@ test("a message above the client's limit ends the call, with its size", async ()
   await meet((call) => call.headers(HEAD).data(framed("x".repeat(2_000))));
   const request = rpcRequestOf();
   request.context.rpc = { kind: "unary", waitForReady: false, client: { "grpc.max_receive_message_length": 1_000 } };
-  const broke = await bodyFailure(request);
+  const broke = await failure(request);
   expect(broke).toMatchObject({ kind: "protocol-error", grpcStatus: GrpcStatus.RESOURCE_EXHAUSTED });
   expect(broke.message).toContain("2000 vs 1000");
 });
@@ -322,7 +322,27 @@ test("a compressed message that swells above the limit ends the call", async () 
   );
   const request = rpcRequestOf();
   request.context.rpc = { kind: "unary", waitForReady: false, client: { "grpc.max_receive_message_length": 10_000 } };
-  expect(await bodyFailure(request)).toMatchObject({ kind: "protocol-error", grpcStatus: GrpcStatus.RESOURCE_EXHAUSTED });
+  expect(await failure(request)).toMatchObject({ kind: "protocol-error", grpcStatus: GrpcStatus.RESOURCE_EXHAUSTED });
+});
+
+test("a unary call that is broken off between head and message has no answer yet, a stream has", async () => {
+  const torn = (call: RawCall) => void call.headers(HEAD).reset(2);
+  const request = rpcRequestOf({ body: "hello" });
+  request.context.rpc = { kind: "unary", waitForReady: false, client: null };
+  await meet(torn);
+  expect(await failure(request)).toMatchObject({ kind: "reset", grpcStatus: GrpcStatus.INTERNAL });
+  await meet(torn);
+  expect(await bodyFailure()).toMatchObject({ kind: "reset", grpcStatus: GrpcStatus.INTERNAL });
+});
+
+test("a unary call whose server sends a head and then only a status has an answer that ends with it", async () => {
+  await meet((call) => call.headers(HEAD).headers({ "grpc-status": "14" }, true));
+  const request = rpcRequestOf({ body: "hello" });
+  request.context.rpc = { kind: "unary", waitForReady: false, client: null };
+  const { body } = await channel.send(request);
+  expect(body.hasEnded).toBe(false);
+  expect(await end(body)).toBeNull();
+  expect(body.trailers?.["grpc-status"]).toBe("14");
 });
 
 test("a message that says it is compressed and is not ends the call", async () => {

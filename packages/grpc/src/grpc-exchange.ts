@@ -66,6 +66,9 @@ export class GrpcExchange implements BodySource, Sending, Caller {
   #bytesReadBefore = 0;
   #isPaused = false;
   #mayRead = true;
+  /** Its caller can do nothing before it has the one message of the answer. */
+  readonly #awaitsOne: boolean;
+  #heldHead: IncomingHttpHeaders | null = null;
   /** The promise of the answer was settled in this turn: nobody has seen that its body goes on. */
   #isFresh = false;
 
@@ -76,6 +79,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
     this.head = requestHead(request);
     this.authority = request.authority;
     this.waitsForReady = rpc.waitForReady;
+    this.#awaitsOne = rpc.kind === "unary";
     this.#request = request;
     this.#owner = owner;
     this.#reply = reply;
@@ -158,6 +162,13 @@ export class GrpcExchange implements BodySource, Sending, Caller {
       this.#fail(failure);
       return;
     }
+    // An answer of one message is nothing before that is there: who is broken off in between may be asked again elsewhere.
+    if (this.#awaitsOne) this.#heldHead = head;
+    else this.#begin(head);
+  }
+
+  #begin(head: IncomingHttpHeaders): void {
+    this.#heldHead = null;
     this.#body = new PushBody(this);
     this.#isFresh = true;
     queueMicrotask(() => {
@@ -168,6 +179,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
 
   onReceiveMessage(message: Uint8Array): void {
     if (this.isOver) return;
+    if (this.#heldHead) this.#begin(this.#heldHead);
     this.#mayRead = true;
     this.#body?.push(message);
     this.#read();
@@ -175,6 +187,8 @@ export class GrpcExchange implements BodySource, Sending, Caller {
 
   onReceiveStatus(status: CallStatus): void {
     if (this.isOver) return;
+    // A status behind a head is of an answer that has begun, though it has no message.
+    if (this.#heldHead && this.#hasStatus(status)) this.#begin(this.#heldHead);
     // Only an answer of trailers alone may have ended by the time that it is there.
     if (this.#isFresh) queueMicrotask(() => process.nextTick(() => this.#ended(status)));
     else this.#ended(status);
@@ -197,10 +211,14 @@ export class GrpcExchange implements BodySource, Sending, Caller {
   #ended(status: CallStatus): void {
     if (this.isOver) return;
     const trailers = this.#trailers;
-    // Whatever the server calls its status, it is one; another code is what this side made of a message that came before.
-    if (trailers?.["grpc-status"] !== undefined && Object.is(Number(trailers["grpc-status"]), status.code))
-      this.#complete(http2HeadersOf(trailers));
+    if (trailers !== null && this.#hasStatus(status)) this.#complete(http2HeadersOf(trailers));
     else this.#broke(status, trailers);
+  }
+
+  /** Whatever the server calls its status, it is one; another code is what this side made of a message that came before. */
+  #hasStatus({ code }: CallStatus): boolean {
+    const sent = this.#trailers?.["grpc-status"];
+    return sent !== undefined && Object.is(Number(sent), code);
   }
 
   #complete(trailers: HeaderMap): void {
@@ -225,7 +243,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
       callFailure({
         status,
         trailers,
-        hadHead: this.#body !== null,
+        hadHead: this.#body !== null || this.#heldHead !== null,
         httpStatus: statusOf(this.answerHead ?? {}),
         brokenBy: this.#brokenBy ?? connection?.brokenBy ?? null,
       }),

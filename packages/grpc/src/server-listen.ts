@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
@@ -82,7 +82,7 @@ class ListeningPlace implements CallPlace {
     this.#sessions = new Sessions(this.serving, taken.http2);
     this.#entrance = new Entrance(this.serving, (socket) => this.#admit(socket), { alpn: ["h2"], use: this.#sessions });
     this.#health = health === false ? null : serverHealth(this.serving, server, health ?? {});
-    taken.http2.on("stream", (stream, headers, _flags, rawHeaders) => {
+    taken.http2.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
       const connection = this.#sessions.connectionOf(stream);
       if (this.#health?.has(headers[":path"] ?? "")) taken.dispatch(stream, headers);
       else serveCall(this, { stream, headers, rawHeaders, connection });
