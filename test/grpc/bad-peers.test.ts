@@ -325,8 +325,17 @@ test("a compressed message that swells above the limit ends the call", async () 
   expect(await failure(request)).toMatchObject({ kind: "protocol-error", grpcStatus: GrpcStatus.RESOURCE_EXHAUSTED });
 });
 
-test("a unary call that is broken off between head and message has no answer yet, a stream has", async () => {
-  const torn = (call: RawCall) => void call.headers(HEAD).reset(2);
+test.each([
+  ["message", (call: RawCall) => void call.headers(HEAD).reset(2)],
+  [
+    "status",
+    (call: RawCall) =>
+      void call
+        .headers(HEAD)
+        .data(framed("x".repeat(10_000)))
+        .reset(2),
+  ],
+])("a unary call that is broken off between head and %s has no answer yet, a stream has", async (_name, torn) => {
   const request = rpcRequestOf({ body: "hello" });
   request.context.rpc = { kind: "unary", waitForReady: false, client: null };
   await meet(torn);

@@ -69,6 +69,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
   /** Its caller can do nothing before it has the one message of the answer. */
   readonly #awaitsOne: boolean;
   #heldHead: IncomingHttpHeaders | null = null;
+  #heldMessage: Uint8Array | null = null;
   /** The promise of the answer was settled in this turn: nobody has seen that its body goes on. */
   #isFresh = false;
 
@@ -162,13 +163,22 @@ export class GrpcExchange implements BodySource, Sending, Caller {
       this.#fail(failure);
       return;
     }
-    // An answer of one message is nothing before that is there: who is broken off in between may be asked again elsewhere.
+    // An answer of one message is nothing before its status is there: who is broken off in between may be asked again elsewhere.
     if (this.#awaitsOne) this.#heldHead = head;
     else this.#begin(head);
   }
 
-  #begin(head: IncomingHttpHeaders): void {
+  /** Gives on what was held back. */
+  #release(): void {
+    const head = this.#heldHead;
+    const message = this.#heldMessage;
     this.#heldHead = null;
+    this.#heldMessage = null;
+    if (head) this.#begin(head);
+    if (message) this.#body?.push(message);
+  }
+
+  #begin(head: IncomingHttpHeaders): void {
     this.#body = new PushBody(this);
     this.#isFresh = true;
     queueMicrotask(() => {
@@ -179,16 +189,19 @@ export class GrpcExchange implements BodySource, Sending, Caller {
 
   onReceiveMessage(message: Uint8Array): void {
     if (this.isOver) return;
-    if (this.#heldHead) this.#begin(this.#heldHead);
     this.#mayRead = true;
-    this.#body?.push(message);
+    if (this.#heldHead && this.#heldMessage === null) this.#heldMessage = message;
+    else {
+      // A second message where one is awaited is for its caller to refuse.
+      this.#release();
+      this.#body?.push(message);
+    }
     this.#read();
   }
 
   onReceiveStatus(status: CallStatus): void {
     if (this.isOver) return;
-    // A status behind a head is of an answer that has begun, though it has no message.
-    if (this.#heldHead && this.#hasStatus(status)) this.#begin(this.#heldHead);
+    if (this.#hasStatus(status)) this.#release();
     // Only an answer of trailers alone may have ended by the time that it is there.
     if (this.#isFresh) queueMicrotask(() => process.nextTick(() => this.#ended(status)));
     else this.#ended(status);
