@@ -5,7 +5,11 @@ import { streamed } from "../grpc/calls.ts";
 import { TextClient } from "../grpc/text-service.ts";
 import { document } from "./policy-mesh.ts";
 
-// One text for both protocols: what a test of a policy says of endpoints, calls and outcomes, and how each protocol says it.
+// One text for both protocols: what a test of a policy says of endpoints, calls and outcomes, and how each protocol says it. The tests are
+// retry, guards, spread, timeouts and routes. HTTP's alone, because gRPC has no such thing: rewrites, redirects and methods (paths),
+// answers with a body (fallback), ranges of statuses and answers that are slow in their head (failure), header faults by HTTP status
+// (fault), event streams and readers that pause beside a finite answer (timeout-parts). Of no protocol: protect, own-balancer,
+// user-layers, given-policies and engine-opossum hold what stands above or below it.
 
 /** What an endpoint may answer. */
 export type Word = "ok" | "unavailable" | "internal" | "missing" | "exhausted";
