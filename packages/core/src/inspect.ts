@@ -10,6 +10,7 @@ import type { Problem } from "./model/problem.ts";
 import type { ResourceState } from "./resources.ts";
 import type { InspectedSecurity } from "./security.ts";
 import type { OutcomeCounts } from "./telemetry/metrics.ts";
+import type { Connectivity } from "./transport.ts";
 
 /** What the mesh knows and does, as plain data. */
 export interface Inspection {
@@ -81,6 +82,8 @@ export interface InspectedEndpoint {
   readonly state: "ready" | "ejected" | "half-open" | "draining";
   readonly inFlight: number;
   readonly connections: number;
+  /** Of gRPC, once it was called. */
+  readonly connectivity?: Connectivity;
   /** The balancer's estimate; null before the first answer, and where the balancer makes none. */
   readonly latencyMs: number | null;
   readonly requests: number;
@@ -159,6 +162,7 @@ function inspectResource({ resource, slots, breaker, retryBudget }: ResourceStat
 }
 
 function inspectEndpoint(state: EndpointState): InspectedEndpoint {
+  const connectivity = state.lease?.connectivity() ?? null;
   return {
     address: state.address,
     labels: state.endpoint.labels,
@@ -166,6 +170,7 @@ function inspectEndpoint(state: EndpointState): InspectedEndpoint {
     state: state.status,
     inFlight: state.inFlight,
     connections: state.lease?.connections() ?? 0,
+    ...(connectivity === null ? {} : { connectivity }),
     latencyMs: Number.isNaN(state.estimateMs) ? null : state.estimateMs,
     requests: state.requests,
     failures: state.failures,

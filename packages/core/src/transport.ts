@@ -39,6 +39,9 @@ export interface ChannelSettings {
   readonly connectTimeoutMs: number;
 }
 
+/** How a channel stands, in the words of gRPC (https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md). */
+export type Connectivity = "idle" | "connecting" | "ready" | "transient-failure";
+
 /**
  * The transport's handle to one endpoint under one TLS setting. It may hold many connections; core never pools sockets.
  *
@@ -62,6 +65,8 @@ export interface Channel {
   readonly agent?: (authority: string) => Agent;
   /** Connections open now, for `inspect()`. */
   connections(): number;
+  /** For `inspect()`, of a channel that keeps a connection. Absent: it has as many as it needs. */
+  readonly connectivity?: () => Connectivity;
   /** Takes no new requests, lets those in flight finish, then frees everything. Idempotent. */
   close(): Promise<void>;
   /** Cuts what is in flight. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { type ChannelSettings, type MeshRequest, type MeshResponse, systemClock, TransportFailure } from "@heddle/core";
+import { type ChannelSettings, type Connectivity, type MeshRequest, type MeshResponse, systemClock, TransportFailure } from "@heddle/core";
 import { type Dial, failureOfHandshake, type OpenSockets, sessionFailure, startConnectTimer, transportFailure } from "@heddle/http";
 import { GrpcConnection } from "./grpc-connection.ts";
 import { type ExchangeOwner, GrpcExchange } from "./grpc-exchange.ts";
@@ -46,6 +46,13 @@ export class GrpcLink implements ExchangeOwner {
 
   get isUnused(): boolean {
     return this.#connection === null && !this.#isConnecting && this.#isEmpty;
+  }
+
+  /** A failure is over once a call has a connection again. */
+  get connectivity(): Connectivity {
+    if (this.#connection !== null) return "ready";
+    if (this.#failed !== null) return "transient-failure";
+    return this.#isConnecting ? "connecting" : "idle";
   }
 
   take(request: MeshRequest): Promise<MeshResponse> {

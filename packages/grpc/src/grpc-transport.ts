@@ -1,5 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Channel, type ChannelSettings, type MeshRequest, type MeshResponse, type Transport, TransportFailure } from "@heddle/core";
+import {
+  type Channel,
+  type ChannelSettings,
+  type Connectivity,
+  type MeshRequest,
+  type MeshResponse,
+  type Transport,
+  TransportFailure,
+} from "@heddle/core";
 import { type Dial, dialer, OpenSockets, tlsDialer } from "@heddle/http";
 import { GrpcLink } from "./grpc-link.ts";
 import { linkOptions } from "./link-options.ts";
@@ -15,6 +23,8 @@ export function grpcTransport(): Transport {
     },
   };
 }
+
+const BEST_FIRST: readonly Connectivity[] = ["ready", "connecting", "transient-failure"];
 
 class GrpcChannel implements Channel {
   readonly send: (request: MeshRequest) => Promise<MeshResponse> = (request) => this.#send(request);
@@ -34,6 +44,12 @@ class GrpcChannel implements Channel {
     // A server that proved to be one host has not proved to be another.
     this.#perHost = tls?.mode === "simple";
   }
+
+  /** Of its links the one that fares best, as of the subchannels of one channel. */
+  readonly connectivity = (): Connectivity => {
+    const states = new Set(Array.from(this.#links.values(), (link) => link.connectivity));
+    return BEST_FIRST.find((state) => states.has(state)) ?? "idle";
+  };
 
   connections(): number {
     return this.#open.count;

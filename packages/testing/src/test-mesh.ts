@@ -185,6 +185,7 @@ function recorded(transport: Transport, records: CallRecords): Transport {
           return channel.send(request);
         },
         connections: () => channel.connections(),
+        ...(channel.connectivity && { connectivity: channel.connectivity }),
         close: () => channel.close(),
         destroy: (reason) => channel.destroy(reason),
       };

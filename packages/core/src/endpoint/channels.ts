@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../clock.ts";
 import { formatDuration } from "../duration.ts";
 import { MeshError } from "../errors.ts";
 import type { Random } from "../random.ts";
-import type { Channel, ChannelSettings, Transport } from "../transport.ts";
+import type { Channel, ChannelSettings, Connectivity, Transport } from "../transport.ts";
 import { ProvenPeers } from "./proven-peers.ts";
 
 /** Unused this long, a channel is closed; the next request opens a new one. */
@@ -22,6 +22,8 @@ export interface ChannelLease {
   channel(now: number): Channel;
   /** Connections open now. */
   connections(): number;
+  /** null: no channel is open, or it does not say. */
+  connectivity(): Connectivity | null;
   /** Nothing used it for a long time and nothing is open: whoever holds it can give it up, and lease another at the next use. */
   isIdle(now: number): boolean;
   /** The next use opens a new channel; the one there is now finishes what it has in flight. */
@@ -105,6 +107,7 @@ export class Channels {
         return entry.channel;
       },
       connections: () => entry.channel?.connections() ?? 0,
+      connectivity: () => entry.channel?.connectivity?.() ?? null,
       isIdle: (now) => isIdle(entry, now),
       renew: () => this.#close(entry),
       release: () => {
