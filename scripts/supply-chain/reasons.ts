@@ -1,6 +1,7 @@
 /** Why each package of others that a published package names is worth having: what for, and why not written here. */
 export const REASONS: Readonly<Record<string, string>> = {
-  "@grpc/grpc-js": "Speaks gRPC with the agent of the SPIFFE Workload API. A peer, so that only who has such an agent installs it.",
+  "@grpc/grpc-js":
+    "Speaks gRPC: the clients and servers of the application, half of the demo, and the agent of the SPIFFE Workload API. A peer, so that only who has gRPC or such an agent installs it.",
   "@opentelemetry/api":
     "Spans, metrics and the context of the tracing that the application has. A peer, since two copies of it do not see each other; `heddle` brings one that SDK 2 takes.",
   asn1js:

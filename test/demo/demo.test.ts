@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 
 const main = fileURLToPath(new URL("../../packages/heddle/dist/cli/main.js", import.meta.url));
-const SERVICES = 11;
-const STEPS = 14;
+const SERVICES = 13;
+const STEPS = 17;
 
 interface Results {
   readonly ok: boolean;

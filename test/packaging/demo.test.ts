@@ -3,13 +3,16 @@ import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { install } from "./installation.ts";
 
-const PACKAGES = ["heddle", "core", "http", "express-adapter", "fastify-adapter", "spiffe"].map((name) => `packages/${name}`);
+const PACKAGES: readonly string[] = ["heddle", "core", "http", "express-adapter", "fastify-adapter", "spiffe"].map(
+  (name) => `packages/${name}`,
+);
 
 // The whole of it is run from the sources' own dist; here it is whether everything that it needs is shipped.
-test("the installed command line serves the demo by mutual TLS, without Express and Fastify where there are none", {
-  timeout: 90_000,
-}, async () => {
-  const project = install(PACKAGES);
+test.each([
+  { how: "without Express, Fastify and gRPC where there are none", packages: PACKAGES, steps: 14 },
+  { how: "with ratings by gRPC where that is installed", packages: [...PACKAGES, "packages/grpc"], steps: 17 },
+])("the installed command line serves the demo by mutual TLS, $how", { timeout: 90_000 }, async ({ packages, steps: count }) => {
+  const project = install(packages);
   onTestFinished(() => project[Symbol.dispose]());
   const demo = spawn(process.execPath, ["node_modules/heddle/dist/cli/main.js", "demo", "--json"], { cwd: project.folder });
   onTestFinished(() => void demo.kill("SIGKILL"));
@@ -30,10 +33,12 @@ test("the installed command line serves the demo by mutual TLS, without Express 
     readonly failures: number;
     readonly steps: readonly { readonly verdict: string }[];
   };
-  expect({ endedBecause, failures, first: steps[0]?.verdict }, progress).toEqual({
+  expect({ endedBecause, failures, first: steps[0]?.verdict, steps: steps.length }, progress).toEqual({
     endedBecause: "it was asked to (SIGTERM)",
     failures: 0,
     first: "held",
+    steps: count,
   });
   expect(progress).toContain("express is not installed here");
+  expect(progress.includes("gRPC is not installed here")).toBe(packages === PACKAGES);
 });

@@ -6,7 +6,7 @@ import { Progress } from "../demo/progress.ts";
 import { asTable, type Results } from "../demo/results.ts";
 import { startDemo } from "../demo/running-demo.ts";
 import { findFrameworks, onNodeHttp } from "../demo/scripts.ts";
-import { STEPS } from "../demo/steps/index.ts";
+import { stepsFor } from "../demo/steps/index.ts";
 import type { Waiting } from "../demo/wait.ts";
 import { type Command, EXIT } from "./command.ts";
 import { cancelWhenAsked, EndRequested } from "./demo-signals.ts";
@@ -39,12 +39,13 @@ async function runDemo(waiting: Waiting, progress: Progress, print: (results: Re
   const startedAt = clock.now();
   const limit = clock.setTimer(LIMIT_MS, () => cancel.cancel(new Error(`it was not done after ${LIMIT_MS / 1_000} s`)), "idle");
   const frameworks = findFrameworks((name) => import.meta.resolve(name));
+  const steps = stepsFor(frameworks);
   progress.show(() => "starting the services");
   try {
     await using running = await startDemo(frameworks, waiting);
     progress.line(`${running.instances.length} processes on loopback serve, joined by ${running.document.path}`);
     for (const line of onNodeHttp(frameworks)) progress.line(line);
-    const results = await measure({ steps: STEPS, demo: running, waiting, progress, startedAt });
+    const results = await measure({ steps, demo: running, waiting, progress, startedAt });
     clock.clearTimer(limit);
     print(results);
     const why = keep && results.endedBecause === null ? await keepRunning(running, waiting, progress) : null;
@@ -52,7 +53,7 @@ async function runDemo(waiting: Waiting, progress: Progress, print: (results: Re
     progress.show(() => "ending the services");
     return results.ok && (why === null || why instanceof EndRequested);
   } catch (error) {
-    print(nothingMeasured(STEPS, (clock.now() - startedAt) / 1_000, error));
+    print(nothingMeasured(steps, (clock.now() - startedAt) / 1_000, error));
     return false;
   }
 }

@@ -6,16 +6,20 @@ import { expect, onTestFinished, test } from "vitest";
 import { MeshDocument } from "./document.ts";
 import { INSTANCE_COUNT, instancesOn } from "./instances.ts";
 
-function newDocument(): { readonly folder: string; readonly document: MeshDocument } {
+function newDocument(hasGrpc = true): { readonly folder: string; readonly document: MeshDocument } {
   const folder = mkdtempSync(join(tmpdir(), "heddle-document-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const ports = Array.from({ length: INSTANCE_COUNT }, (_, index) => 20_000 + index);
-  return { folder, document: new MeshDocument(folder, instancesOn(ports)) };
+  return { folder, document: new MeshDocument(folder, instancesOn(ports), hasGrpc) };
 }
 
-test("is a document without a mistake or warning, with every process that is called", () => {
-  const { document } = newDocument();
-  const { snapshot, problems } = loadDocument(document.text({ v1: 90, v2: 10 }), document.path);
+test.each([
+  { hasGrpc: true, contents: {} },
+  { hasGrpc: true, contents: { watchFails: "data-loss" } },
+  { hasGrpc: false, contents: {} },
+])("is a document without a mistake or warning, with every process that is called: %o", ({ hasGrpc, contents }) => {
+  const { document } = newDocument(hasGrpc);
+  const { snapshot, problems } = loadDocument(document.text({ v1: 90, v2: 10, ...contents }), document.path);
   expect(problems).toEqual([]);
   expect(snapshot && validateSnapshot(snapshot)).toEqual([]);
   const addresses = [...(snapshot?.endpointSets.values() ?? [])].flatMap(({ endpoints }) => endpoints.map(({ address }) => address));

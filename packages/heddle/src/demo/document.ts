@@ -10,6 +10,8 @@ export interface Contents {
   readonly guests?: readonly string[];
   /** Services that it refuses, even as guests. */
   readonly banned?: readonly string[];
+  /** New streams to ratings fail with this status of gRPC. */
+  readonly watchFails?: string;
 }
 
 export const TRUST_DOMAIN = "demo.test";
@@ -19,22 +21,30 @@ export function idOf(service: string): string {
   return `spiffe://${TRUST_DOMAIN}/${service}`;
 }
 
-const SCHEMA = new URL("../../schema/mesh.schema.json", import.meta.url);
+const HEAD = `# yaml-language-server: $schema=${new URL("../../schema/mesh.schema.json", import.meta.url)}
+apiVersion: heddle/v1
+mesh:
+  egress: deny
+  trustHeaders: true # web believes the deadline of its browsers, which prove nothing
+  trustDomain: ${TRUST_DOMAIN}
+  identityTemplate: "spiffe://{trustDomain}/{service}" # who the servers of each service have to be`;
 
 /** The document that every process of the demo joins, in a file that is edited as an editor would: written beside it, then renamed. */
 export class MeshDocument {
   readonly path: string;
   readonly folder: string;
   readonly #instances: readonly Instance[];
+  readonly #hasGrpc: boolean;
 
-  constructor(folder: string, instances: readonly Instance[]) {
+  constructor(folder: string, instances: readonly Instance[], hasGrpc: boolean) {
     this.path = join(folder, "mesh.yaml");
     this.folder = folder;
     this.#instances = instances;
+    this.#hasGrpc = hasGrpc;
   }
 
   text(contents: Contents): string {
-    return documentText(this.#instances, contents);
+    return documentText(this.#instances, contents, this.#hasGrpc ? grpcRatings : httpRatings);
   }
 
   write(text: string): void {
@@ -54,47 +64,71 @@ function endpointLines(instances: readonly Instance[], service: string): string 
 interface Rule {
   readonly name: string;
   readonly from: readonly string[];
-  readonly paths?: string;
+  readonly paths?: readonly string[];
+  readonly method?: "GET" | "POST";
   readonly action?: "deny";
 }
 
-/** Lets these services read there, and nobody do anything else. */
+/** Lets these services do that there, and nobody do anything else. */
 function inbound(...rules: readonly Rule[]): string {
   return ["    inbound:", "      authorize:", ...rules.filter(({ from }) => from.length > 0).map(policyLine)].join("\n");
 }
 
-function policyLine({ name, action, from, paths }: Rule): string {
-  const principals = from.map((service) => `"${idOf(service)}"`).join(", ");
-  const to = paths === undefined ? "" : `, to: [{ methods: [GET], paths: ["${paths}"] }]`;
+function policyLine({ name, action, from, paths, method = "GET" }: Rule): string {
+  const principals = quoted(from.map(idOf));
+  const to = paths === undefined ? "" : `, to: [{ methods: [${method}], paths: [${quoted(paths)}] }]`;
   return `        - { name: ${name},${action === undefined ? "" : ` action: ${action},`} from: [{ principals: [${principals}] }]${to} }`;
 }
 
-function documentText(instances: readonly Instance[], { v1, v2, guests = [], banned = [] }: Contents): string {
+function quoted(texts: readonly string[]): string {
+  return texts.map((text) => `"${text}"`).join(", ");
+}
+
+/** What is said of ratings beside what holds for every protocol. */
+type RatingsLines = (contents: Contents) => string;
+
+function httpRatings(): string {
+  return `${inbound({ name: "reviews-asks", from: ["reviews"], paths: ["/ratings/*"] })}
+    retry: {}`;
+}
+
+function grpcRatings({ watchFails }: Contents): string {
+  const methods = ["/demo.Ratings/Get", "/demo.Ratings/Watch"];
+  return `${inbound({ name: "reviews-asks", from: ["reviews"], method: "POST", paths: methods })}
+    protocol: grpc
+    retry: { on: [grpc:unavailable] }${watchFails === undefined ? "" : failingWatch(watchFails)}`;
+}
+
+function failingWatch(status: string): string {
+  return `
+    routes:
+      - name: watch
+        match: { grpc: { service: { exact: demo.Ratings }, method: { exact: Watch } } }
+        fault: { abort: { percent: 100, grpc: ${status} } }
+      - name: others`;
+}
+
+function documentText(instances: readonly Instance[], contents: Contents, ratings: RatingsLines): string {
+  const { v1, v2, guests = [], banned = [] } = contents;
   const endpoints = (service: string): string => endpointLines(instances, service);
-  return `# yaml-language-server: $schema=${SCHEMA}
-apiVersion: heddle/v1
-mesh:
-  egress: deny
-  trustHeaders: true # web believes the deadline of its browsers, which prove nothing
-  trustDomain: ${TRUST_DOMAIN}
-  identityTemplate: "spiffe://{trustDomain}/{service}" # who the servers of each service have to be
+  return `${HEAD}
 services:
   web: { inbound: { mtls: disable } } # browsers have no certificate of this mesh
   catalog:
     endpoints:
 ${endpoints("catalog")}
-${inbound({ name: "web-reads", from: ["web"], paths: "/items/*" })}
+${inbound({ name: "web-reads", from: ["web"], paths: ["/items/*"] })}
     balancer: { policy: round-robin } # so that the flaky one keeps its share
     retry: {}
     mirror: { service: catalog-next, percent: 20 }
   catalog-next:
     endpoints:
 ${endpoints("catalog-next")}
-${inbound({ name: "web-reads", from: ["web"], paths: "/items/*" })}
+${inbound({ name: "web-reads", from: ["web"], paths: ["/items/*"] })}
   reviews:
     endpoints:
 ${endpoints("reviews")}
-${inbound({ name: "banned", action: "deny", from: banned }, { name: "web-reads", from: ["web"], paths: "/reviews/*" }, { name: "guests", from: guests, paths: "/reviews/*" })}
+${inbound({ name: "banned", action: "deny", from: banned }, { name: "web-reads", from: ["web"], paths: ["/reviews/*"] }, { name: "guests", from: guests, paths: ["/reviews/*"] })}
     subsets:
       v1: { labels: { version: v1 } }
       v2: { labels: { version: v2 } }
@@ -113,14 +147,18 @@ ${inbound({ name: "banned", action: "deny", from: banned }, { name: "web-reads",
   ratings:
     endpoints:
 ${endpoints("ratings")}
-${inbound({ name: "reviews-asks", from: ["reviews"], paths: "/ratings/*" }, { name: "web-watches", from: ["web"], paths: "/live" })}
+${ratings(contents)}
     balancer: { policy: least-request } # so that one failed try keeps nobody away for long
-    retry: {}
     outlier: { consecutiveFailures: 3, baseEjection: 300ms, maxEjection: 1s }
+  live:
+    endpoints:
+${endpoints("live")}
+${inbound({ name: "web-watches", from: ["web"], paths: ["/live"] })}
+    retry: {}
   suggestions:
     endpoints:
 ${endpoints("suggestions")}
-${inbound({ name: "web-reads", from: ["web"], paths: "/suggestions/*" })}
+${inbound({ name: "web-reads", from: ["web"], paths: ["/suggestions/*"] })}
     timeout: 1s
     breaker: { consecutiveFailures: 5, openFor: 500ms }
     fallback: { on: [connect-failure, reset, breaker-open, deadline], respond: { status: 200, json: [] } }

@@ -35,6 +35,7 @@ export class Fleet {
     const started = new ServiceProcess(instance, {
       script: scriptOf(instance.service, this.#frameworks),
       config: this.#config,
+      ratingsProtocol: this.#frameworks.grpc ? "grpc" : "http",
       folder: dirname(this.#config),
       clock,
       died: (why) => cancel.cancel(new Error(why)),

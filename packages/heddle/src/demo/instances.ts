@@ -1,7 +1,7 @@
 /** One process of the demo. */
 export interface Instance {
   readonly name: string;
-  readonly service: "web" | "catalog" | "catalog-next" | "reviews" | "ratings" | "suggestions";
+  readonly service: "web" | "catalog" | "catalog-next" | "reviews" | "ratings" | "live" | "suggestions";
   readonly version: string | null;
   readonly port: number;
   /** Fails one of so many requests; 0: none. */
@@ -19,6 +19,8 @@ const INSTANCES: readonly Omit<Instance, "port">[] = [
   { name: "ratings-1", service: "ratings", version: null, failEvery: 0 },
   { name: "ratings-2", service: "ratings", version: null, failEvery: 0 },
   { name: "ratings-3", service: "ratings", version: null, failEvery: 0 },
+  { name: "live-1", service: "live", version: null, failEvery: 0 },
+  { name: "live-2", service: "live", version: null, failEvery: 0 },
   { name: "suggestions", service: "suggestions", version: null, failEvery: 0 },
 ];
 

@@ -23,7 +23,7 @@ export interface RunningDemo extends AsyncDisposable {
 export async function startDemo(frameworks: Frameworks, waiting: Waiting): Promise<RunningDemo> {
   const instances = instancesOn(await freePorts(INSTANCE_COUNT));
   const folder = mkdtempSync(join(tmpdir(), "heddle-demo-"));
-  const document = new MeshDocument(folder, instances);
+  const document = new MeshDocument(folder, instances, frameworks.grpc);
   const fleet = new Fleet(document.path, frameworks, waiting);
   let load: Load | null = null;
   const stop = async () => {

@@ -4,6 +4,7 @@ import type { Instance } from "./instances.ts";
 export interface Frameworks {
   readonly express: boolean;
   readonly fastify: boolean;
+  readonly grpc: boolean;
 }
 
 /** `resolve` throws for what is not installed. */
@@ -17,19 +18,25 @@ export function findFrameworks(resolve: (name: string) => unknown): Frameworks {
       return false;
     }
   };
-  return { express: isInstalled("express"), fastify: isInstalled("fastify") };
+  return {
+    express: isInstalled("express"),
+    fastify: isInstalled("fastify"),
+    grpc: isInstalled("@heddle/grpc") && isInstalled("@grpc/grpc-js"),
+  };
 }
 
 /** The file of a service, without its extension. */
-export function scriptOf(service: Instance["service"], { express, fastify }: Frameworks): string {
+export function scriptOf(service: Instance["service"], { express, fastify, grpc }: Frameworks): string {
   switch (service) {
     case "reviews":
       return express ? "reviews-express" : "reviews";
     case "catalog":
     case "catalog-next":
       return fastify ? "catalog-fastify" : "catalog";
-    case "web":
     case "ratings":
+      return grpc ? "ratings-grpc" : "ratings";
+    case "web":
+    case "live":
     case "suggestions":
       return service;
     default:
@@ -38,9 +45,10 @@ export function scriptOf(service: Instance["service"], { express, fastify }: Fra
 }
 
 /** For people: what is not what it is meant to be. */
-export function onNodeHttp({ express, fastify }: Frameworks): readonly string[] {
+export function onNodeHttp({ express, fastify, grpc }: Frameworks): readonly string[] {
   return [
     ...(express ? [] : ["express is not installed here: reviews run on node:http instead"]),
     ...(fastify ? [] : ["fastify is not installed here: catalog runs on node:http instead"]),
+    ...(grpc ? [] : ["gRPC is not installed here: ratings run on node:http instead, and what is shown of gRPC is left out"]),
   ];
 }

@@ -16,6 +16,8 @@ const STOP_LIMIT_MS = 5_000;
 export interface ProcessOptions {
   readonly script: string;
   readonly config: string;
+  /** What ratings speak. */
+  readonly ratingsProtocol: "grpc" | "http";
   /** Where it runs: its development authority is in a folder below. */
   readonly folder: string;
   readonly clock: Clock;
@@ -39,13 +41,19 @@ export class ServiceProcess {
   #isWanted = true;
   #stderr = "";
 
-  constructor(instance: Instance, { script, config, folder, clock, died }: ProcessOptions) {
+  constructor(instance: Instance, { script, config, ratingsProtocol, folder, clock, died }: ProcessOptions) {
     this.instance = instance;
     this.#clock = clock;
     const isLogged = instance.service === LOGGED;
     this.#child = fork(servicePath(script), {
       cwd: folder,
-      env: { ...process.env, HEDDLE_CONFIG: config, HEDDLE_IDENTITY: "dev", ...environmentOf(instance, isLogged) },
+      env: {
+        ...process.env,
+        HEDDLE_CONFIG: config,
+        HEDDLE_IDENTITY: "dev",
+        RATINGS_PROTOCOL: ratingsProtocol,
+        ...environmentOf(instance, isLogged),
+      },
       stdio: ["ignore", isLogged ? "pipe" : "ignore", "pipe", "ipc"],
     });
     this.pid = this.#child.pid;

@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { joinMesh } from "../../index.ts"; // In a project of your own: from "heddle".
 import { tether } from "../tether.ts";
-import { acceptWebSocket } from "../web-socket.ts";
 
 const { HEDDLE_CONFIG = "mesh.yaml", PORT } = process.env;
 
-/** On node:http: how many stars each of a product's readers gave, asked once or over a WebSocket. */
+/** What ratings-grpc.ts is, on node:http, for where gRPC is not installed. */
 const mesh = await joinMesh({ service: "ratings", config: HEDDLE_CONFIG });
 
 function ratings(_request: IncomingMessage, response: ServerResponse): void {
@@ -13,10 +12,7 @@ function ratings(_request: IncomingMessage, response: ServerResponse): void {
   response.end(JSON.stringify({ stars: [5, 4] }));
 }
 
-const { server } = await mesh.listen(ratings, { port: Number(PORT), host: "127.0.0.1", health: { live: "/livez", ready: "/readyz" } });
-server.on("upgrade", (request, socket) => {
-  acceptWebSocket(request, socket, (product) => JSON.stringify({ product, stars: [5, 4], pid: process.pid }));
-});
+await mesh.listen(ratings, { port: Number(PORT), host: "127.0.0.1", health: { live: "/livez", ready: "/readyz" } });
 // For so long its callers are told, and served, before it listens no more.
 mesh.closeOn(["SIGTERM"], { drain: "300ms" });
 tether(mesh);

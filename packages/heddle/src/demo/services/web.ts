@@ -23,11 +23,11 @@ async function page(request: IncomingMessage): Promise<unknown> {
   return { item: await item.json(), review: await review.json(), suggestions: await more.json() };
 }
 
-/** Asks for the stars three times, over one WebSocket. */
+/** Asks three times how many read it now, over one WebSocket. */
 function live(): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const answers: unknown[] = [];
-  const socket = new WebSocket("ws://ratings/live");
+  const socket = new WebSocket("ws://live/live");
   const ask = () => (answers.length < 3 ? socket.send("7") : socket.close(1000));
   socket.addEventListener("open", ask);
   socket.addEventListener("message", ({ data }) => {
@@ -36,7 +36,7 @@ function live(): Promise<unknown> {
   });
   socket.addEventListener("close", ({ code }) => {
     if (code === 1000) resolve(answers);
-    else reject(new Error(`the WebSocket to ratings closed with ${code}`));
+    else reject(new Error(`the WebSocket to live closed with ${code}`));
   });
   return promise;
 }

@@ -1,3 +1,4 @@
+import type { Frameworks } from "../scripts.ts";
 import type { Step } from "../step.ts";
 import { authorizationEdits } from "./authorization-edits.ts";
 import { brokenEdit } from "./broken-edit.ts";
@@ -6,6 +7,9 @@ import { deadline } from "./deadline.ts";
 import { edit } from "./edit.ts";
 import { fallback } from "./fallback.ts";
 import { flakyEndpoint } from "./flaky-endpoint.ts";
+import { grpcCrash } from "./grpc-crash.ts";
+import { grpcEdit } from "./grpc-edit.ts";
+import { grpcStrangers } from "./grpc-strangers.ts";
 import { headerRoute } from "./header-route.ts";
 import { killedProcess } from "./killed-process.ts";
 import { mirror } from "./mirror.ts";
@@ -14,8 +18,10 @@ import { rollingRestart } from "./rolling-restart.ts";
 import { strangers } from "./strangers.ts";
 import { webSocket } from "./web-socket.ts";
 
+const OF_GRPC: ReadonlySet<Step> = new Set([grpcCrash, grpcStrangers, grpcEdit]);
+
 /** What the demo shows, in order. What comes after `edit` starts from what it left. */
-export const STEPS: readonly Step[] = [
+const STEPS: readonly Step[] = [
   canary,
   headerRoute,
   deadline,
@@ -24,10 +30,18 @@ export const STEPS: readonly Step[] = [
   mirror,
   fallback,
   killedProcess,
+  grpcCrash,
   rollingRestart,
   edit,
   brokenEdit,
   strangers,
+  grpcStrangers,
   authorizationEdits,
+  grpcEdit,
   replacedRoot,
 ];
+
+/** Those that what is installed here can show. */
+export function stepsFor({ grpc }: Frameworks): readonly Step[] {
+  return STEPS.filter((step) => grpc || !OF_GRPC.has(step));
+}

@@ -1,4 +1,5 @@
 import { requestsOf } from "../fleet.ts";
+import { ratingsCalls, since } from "../ratings-calls.ts";
 import type { Stage, Step } from "../step.ts";
 import { until } from "../wait.ts";
 
@@ -7,6 +8,7 @@ const NAMES = ["ratings-1", "ratings-2", "ratings-3"];
 export const rollingRestart: Step = {
   title: `rolling restart: ${NAMES.length} of ${NAMES.length} ratings, one by one`,
   async run(stage) {
+    const before = await ratingsCalls(stage.fleet);
     const window = stage.load.open();
     const restarts: Restart[] = [];
     for (const name of NAMES) {
@@ -14,11 +16,12 @@ export const rollingRestart: Step = {
       restarts.push(await restart(name, stage));
     }
     window.close();
+    const { calls, failed } = since(before, await ratingsCalls(stage.fleet));
     const backMs = restarts.map((one) => Math.round(one.backMs));
     return {
-      held: window.failures === 0 && restarts.every(({ code, isNew }) => code === 0 && isNew),
+      held: window.failures === 0 && failed === 0 && calls > 0 && restarts.every(({ code, isNew }) => code === 0 && isNew),
       seen:
-        `SIGTERM, drain of 300 ms, the next one on the same port: ${window.requests} requests, ${window.failures} failed; exit codes ` +
+        `SIGTERM, drain of 300 ms, the next one on the same port: ${window.requests} requests, ${window.failures} failed; ${calls} calls of reviews, ${failed} failed; exit codes ` +
         `${restarts.map(({ code }) => code).join(", ")}; each asked again ${backMs.join(", ")} ms after it listened`,
     };
   },

@@ -13,7 +13,7 @@ interface Answer {
 }
 
 export const webSocket: Step = {
-  title: `WebSocket: web asks ratings over ${SOCKETS} of them`,
+  title: `WebSocket: web asks live over ${SOCKETS} of them`,
   async run({ fleet, show, ...waiting }) {
     const url = `http://${addressOf(fleet.process("web").instance)}/live/7`;
     const before = await upgradesOf(fleet);
@@ -26,12 +26,12 @@ export const webSocket: Step = {
     const isFaithful = sockets.every((answers) => answers.length === ANSWERS && new Set(answers.map(({ pid }) => pid)).size === 1);
     return {
       held: isFaithful && pids.size > 1,
-      seen: `${SOCKETS} through the mesh, routed and balanced over ${pids.size} processes of ratings; ${sockets.flat().length} texts answered, each by the process that its socket led to`,
+      seen: `${SOCKETS} through the mesh, routed and balanced over ${pids.size} processes of live; ${sockets.flat().length} texts answered, each by the process that its socket led to`,
     };
   },
 };
 
 async function upgradesOf(fleet: Stage["fleet"]): Promise<number> {
   const counters = await fleet.counters("web", "outbound");
-  return requestsOf(counters.filter(({ service, outcome }) => service === "ratings" && outcome === "101"));
+  return requestsOf(counters.filter(({ service, outcome }) => service === "live" && outcome === "101"));
 }
