@@ -29,6 +29,11 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^a WebSocket without a key: HTTP\/1\.1 401 Unauthorized$/m,
     /^orders: closed$/m,
   ],
+  grpc: [
+    // Which endpoint is picked first is left to chance; of four calls some go to the one that fails first.
+    /^5, 4 stars by the first, for spiffe:\/\/heddle\.test\/web \(127\.0\.0\.1:19111: grpc:unavailable, 127\.0\.0\.1:19110: grpc:ok\)$/m,
+    /^(5, 4 stars by the first, .*\n){4}Forget: PERMISSION_DENIED RBAC: access denied$/m,
+  ],
   "koa-and-hono": [/^loom: Hono had at most the 2 s of Koa's caller$/m],
   "mtls-and-authorization": [
     /^web reads: 200 spiffe:\/\/shop\.test\/web for nobody\nweb writes for alice, an editor: 200 spiffe:\/\/shop\.test\/web for alice$/m,
@@ -39,6 +44,7 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^reviews: 2 allowed, 4 denied; no-admin 1, web-reads 1, editors-write 1$/m,
   ],
   nestjs: [/^a loom costs 12; prices had at most the 2 s of the caller$/m, /^ready: 200$/m],
+  "nestjs-grpc": [/^a loom costs 12; prices had at most the 2 s of the caller\nshop asked prices: grpc:ok\nprices answered: grpc:ok$/m],
   "next-to-aspire": [
     /^(reviews by \.NET\n){4}/m,
     /^services\.reviews\.endpoints: from environment\nservices\.reviews\.timeout: from config\[1\]$/m,
