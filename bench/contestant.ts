@@ -3,7 +3,7 @@ import { Child } from "./child.ts";
 import type { BenchAuthority } from "./credentials.ts";
 import { EnvoyPair } from "./envoy-pair.ts";
 import type { Fact, ServerCounts, Setup, SlotOrder, SlotResult, VariantAnswer, VariantOrder } from "./protocol.ts";
-import { Servers } from "./servers.ts";
+import { type Protocol, Servers } from "./servers.ts";
 import type { ComparedVariant } from "./suites.ts";
 
 const OPEN_MS = 20_000;
@@ -18,6 +18,7 @@ export interface Surroundings {
   readonly envoy: string | null;
   /** Of a comparison with mutual TLS; null of the others. */
   readonly authority: BenchAuthority | null;
+  readonly protocol: Protocol;
 }
 
 /** A slot with all that it cost. */
@@ -66,8 +67,8 @@ export class Contestant {
 
   static async open(variant: ComparedVariant, path: string, around: Surroundings): Promise<Contestant> {
     const { name, module, hasSidecars, servedBy, asksOne = false } = variant;
-    const { authority } = around;
-    const ownServers = servedBy && authority ? await Servers.start({ by: servedBy, authority: authority.folder }) : null;
+    const { authority, protocol } = around;
+    const ownServers = servedBy && authority ? await Servers.start({ by: servedBy, authority: authority.folder }, protocol) : null;
     const servers = ownServers ?? around.servers;
     const sidecars = hasSidecars ? await startSidecars(name, around) : null;
     try {
@@ -124,9 +125,9 @@ interface Behind {
   readonly asksOne: boolean;
 }
 
-function startSidecars(name: string, { servers, envoy, authority }: Surroundings): Promise<EnvoyPair> {
+function startSidecars(name: string, { servers, envoy, authority, protocol }: Surroundings): Promise<EnvoyPair> {
   if (!servers || envoy === null) throw new Error(`${name} needs servers and an Envoy`);
-  return EnvoyPair.start(envoy, servers.addresses, authority);
+  return EnvoyPair.start(envoy, servers.addresses, authority, protocol);
 }
 
 function arrivals(requests: number, counts: ServerCounts, asksOne: boolean): Fact {

@@ -20,6 +20,8 @@ export function markdownReport({ rows, envoyVersion }: Report): string {
     `Node ${process.versions.node}`,
     `undici ${packageVersion("undici")}`,
     `undici-thread-interceptor ${packageVersion("undici-thread-interceptor")}`,
+    `grpc-js ${packageVersion("@grpc/grpc-js")}`,
+    `grpc-js-xds ${packageVersion("@grpc/grpc-js-xds")}`,
     ...(envoyVersion === null ? [] : [`Envoy ${envoyVersion}`]),
   ];
   return `${versions.join(", ")}, ${availableParallelism()} cores.\n\n${markdownTable(rows)}`;

@@ -17,9 +17,12 @@ export function idOf(service: string): string {
 
 /** A path that no rule allows. */
 export const FORBIDDEN = "/forbidden";
+/** The service of gRPC that is measured, and one that no rule allows. */
+export const GRPC_SERVICE = "bench.Reviews";
+export const FORBIDDEN_GRPC_SERVICE = "bench.Forbidden";
 
 /** The same policies for calls of gRPC: `retry` names a status, as the consent that HTTP's methods are. */
-export function grpcDocument(addresses: readonly string[]): object {
+export function grpcDocument(addresses: readonly string[]): BenchDocument {
   return {
     apiVersion: "heddle/v1",
     services: {
@@ -41,28 +44,39 @@ export function grpcDocument(addresses: readonly string[]): object {
   };
 }
 
+/** `grpcDocument` with what `mutualDocument` adds. */
+export function mutualGrpcDocument(addresses: readonly string[]): object {
+  return withMutualTls(grpcDocument(addresses), [
+    { name: "closed", action: "deny", to: [{ paths: ["/bench.Admin/*"] }] },
+    { name: "reads", from: [{ principals: [idOf(CALLER)] }], to: [{ methods: ["POST"], paths: [`/${GRPC_SERVICE}/*`] }] },
+    { name: "writes", from: [{ principals: [idOf("writer")] }], to: [{ methods: ["POST"], paths: ["/bench.Writes/*"] }] },
+  ]);
+}
+
 /** The same with mutual TLS, and a few rules of which the second lets the caller in. */
 export function mutualDocument(addresses: readonly string[]): object {
-  const { services, ...rest } = meshDocument(addresses);
-  const inbound = {
-    authorize: [
-      { name: "closed", action: "deny", to: [{ paths: ["/admin/*"] }] },
-      { name: "reads", from: [{ principals: [idOf(CALLER)] }], to: [{ methods: ["GET"], paths: ["/bench/*", "/probe/*"] }] },
-      { name: "writes", from: [{ principals: [idOf("writer")] }], to: [{ methods: ["POST"], paths: ["/bench/*"] }] },
-    ],
-  };
+  return withMutualTls(meshDocument(addresses), [
+    { name: "closed", action: "deny", to: [{ paths: ["/admin/*"] }] },
+    { name: "reads", from: [{ principals: [idOf(CALLER)] }], to: [{ methods: ["GET"], paths: ["/bench/*", "/probe/*"] }] },
+    { name: "writes", from: [{ principals: [idOf("writer")] }], to: [{ methods: ["POST"], paths: ["/bench/*"] }] },
+  ]);
+}
+
+function withMutualTls({ services, ...rest }: BenchDocument, authorize: readonly object[]): object {
   const mesh = { trustDomain: TRUST_DOMAIN, identityTemplate: "spiffe://{trustDomain}/{service}" };
-  return { ...rest, mesh, services: { [CALLER]: {}, [SERVICE]: { ...services[SERVICE], inbound } } };
+  return { ...rest, mesh, services: { [CALLER]: {}, [SERVICE]: { ...services[SERVICE], inbound: { authorize } } } };
+}
+
+interface BenchDocument {
+  readonly apiVersion: string;
+  readonly services: { readonly [SERVICE]: object };
 }
 
 /**
  * The policy set "default" of architecture.md: route match, total deadline, `retry: {}`; peak-EWMA, outlier detection and metrics are
  * in force without being named.
  */
-export function meshDocument(addresses: readonly string[]): {
-  readonly apiVersion: string;
-  readonly services: { readonly [SERVICE]: object };
-} {
+export function meshDocument(addresses: readonly string[]): BenchDocument {
   return {
     apiVersion: "heddle/v1",
     services: {

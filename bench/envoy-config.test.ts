@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { CALLER, idOf, meshDocument, mutualDocument, SERVICE, TOTAL_MS } from "./document.ts";
+import {
+  CALLER,
+  GRPC_SERVICE,
+  grpcDocument,
+  idOf,
+  meshDocument,
+  mutualDocument,
+  mutualGrpcDocument,
+  SERVICE,
+  TOTAL_MS,
+} from "./document.ts";
 import { egressBootstrap, ingressBootstrap } from "./envoy-config.ts";
 
 const SERVERS = ["127.0.0.1:9081", "127.0.0.1:9082", "127.0.0.1:9083"];
@@ -52,6 +62,37 @@ test("all listen on loopback, at ports that Envoy chooses", () => {
     expect(new Set(addresses.map(([, address]) => address))).toEqual(new Set(["127.0.0.1"]));
   }
 });
+
+describe("of gRPC", () => {
+  test("both sidecars speak HTTP/2 on both sides", () => {
+    for (const bootstrap of [egressBootstrap(SERVERS, null, "grpc"), ingressBootstrap(SERVERS, null, "grpc")]) {
+      expect(new Set(valuesOf("codec_type", bootstrap))).toEqual(new Set(["HTTP2"]));
+      expect(valuesOf("http2_protocol_options", bootstrap)).toHaveLength((valuesOf("clusters", bootstrap)[0] as unknown[]).length);
+    }
+  });
+
+  test("the client's sidecar retries what the mesh's document retries", () => {
+    expect(JSON.stringify(grpcDocument(SERVERS))).toContain("grpc:unavailable");
+    expect(valuesOf("retry_on", egressBootstrap(SERVERS, null, "grpc"))).toEqual([expect.stringMatching(/(^|,)unavailable(,|$)/)]);
+  });
+
+  test("between the two HTTP/2 is agreed on by TLS, and the service is called by POST, as the mesh's document says", () => {
+    const credentials = { certificate: "the certificate", key: "the key", roots: "the roots" };
+    for (const bootstrap of [egressBootstrap(SERVERS, credentials, "grpc"), ingressBootstrap(SERVERS, credentials, "grpc")])
+      for (const protocols of valuesOf("alpn_protocols", bootstrap)) expect(protocols).toEqual(["h2"]);
+    const [reads] = valuesOf("reads", ingressBootstrap(SERVERS, credentials, "grpc"));
+    expect(valuesOf("exact", reads)).toEqual(["POST", idOf(CALLER)]);
+    expect(valuesOf("prefix", reads)).toEqual([`/${GRPC_SERVICE}/`]);
+    const allowed = (mutualGrpcDocument(SERVERS) as MutualDocument).services[SERVICE].inbound.authorize.find(
+      ({ name }) => name === "reads",
+    );
+    expect(allowed?.to).toEqual([{ methods: ["POST"], paths: [`/${GRPC_SERVICE}/*`] }]);
+  });
+});
+
+interface MutualDocument {
+  readonly services: { readonly [SERVICE]: { readonly inbound: { readonly authorize: readonly { name: string; to: unknown }[] } } };
+}
 
 describe("with credentials", () => {
   const credentials = { certificate: "the certificate", key: "the key", roots: "the roots" };

@@ -1,10 +1,11 @@
 import { performance } from "node:perf_hooks";
-import { request } from "undici";
 import type { BenchAuthority } from "./credentials.ts";
 import { CALLER, FORBIDDEN, SERVICE, TOTAL_MS } from "./document.ts";
 import { Envoy } from "./envoy.ts";
 import { egressBootstrap, ingressBootstrap } from "./envoy-config.ts";
 import type { Fact } from "./protocol.ts";
+import type { Protocol } from "./servers.ts";
+import { type SidecarProbe, sidecarProbe } from "./sidecar-probe.ts";
 
 const FLAKY_PROBES = 100;
 /** Five in a row at one of three endpoints, whatever the picks. */
@@ -19,19 +20,26 @@ export class EnvoyPair {
   readonly #ingress: Envoy;
 
   readonly #isMutual: boolean;
+  readonly #probes: SidecarProbe;
 
-  private constructor(egress: Envoy, ingress: Envoy, isMutual: boolean) {
+  private constructor(egress: Envoy, ingress: Envoy, isMutual: boolean, protocol: Protocol) {
     this.#egress = egress;
     this.#ingress = ingress;
     this.#isMutual = isMutual;
+    this.#probes = sidecarProbe(this.address, protocol);
   }
 
   /** `authority`: between the two there is mutual TLS, with certificates of it. */
-  static async start(command: string, servers: readonly string[], authority: BenchAuthority | null): Promise<EnvoyPair> {
-    const ingress = await Envoy.start(command, ingressBootstrap(servers, authority?.issue(SERVICE) ?? null));
+  static async start(
+    command: string,
+    servers: readonly string[],
+    authority: BenchAuthority | null,
+    protocol: Protocol,
+  ): Promise<EnvoyPair> {
+    const ingress = await Envoy.start(command, ingressBootstrap(servers, authority?.issue(SERVICE) ?? null, protocol));
     try {
-      const egress = await Envoy.start(command, egressBootstrap(ingress.listeners, authority?.issue(CALLER) ?? null));
-      return new EnvoyPair(egress, ingress, authority !== null);
+      const egress = await Envoy.start(command, egressBootstrap(ingress.listeners, authority?.issue(CALLER) ?? null, protocol));
+      return new EnvoyPair(egress, ingress, authority !== null, protocol);
     } catch (error) {
       await ingress.stop();
       throw error;
@@ -56,6 +64,7 @@ export class EnvoyPair {
   }
 
   async close(): Promise<void> {
+    this.#probes.close();
     await Promise.all([this.#egress.stop(), this.#ingress.stop()]);
   }
 
@@ -75,29 +84,29 @@ export class EnvoyPair {
     const handshakes = await this.#egress.stat(`cluster.${SERVICE}.ssl.handshake`);
     const allowed = await Promise.all(this.#ingress.listeners.map((_, index) => this.#ingress.stat(`http.ingress-${index}.rbac.allowed`)));
     const passed = allowed.reduce((sum, count) => sum + count, 0);
-    const forbidden = await this.#probe(FORBIDDEN);
+    const forbidden = await this.#probes.ask(FORBIDDEN);
     return {
       name: "mutual TLS and authorization between the two acted",
       // Each request is allowed by the deny filter and by the allow filter.
-      holds: handshakes > 0 && passed >= 2 * requests && forbidden === 403,
+      holds: handshakes > 0 && passed >= 2 * requests && forbidden === this.#probes.refused,
       seen: `${handshakes} handshakes, ${passed} times allowed, ${FORBIDDEN}: ${forbidden}`,
     };
   }
 
   async #retryFact(): Promise<Fact> {
     const retries = (): Promise<number> => this.#egress.stat(`cluster.${SERVICE}.upstream_rq_retry`);
-    const statuses: number[] = [];
-    for (let probe = 0; probe < FLAKY_PROBES && (await retries()) === 0; probe++) statuses.push(await this.#probe("/probe/flaky"));
-    const good = statuses.filter((status) => status === 200).length;
+    const statuses: string[] = [];
+    for (let probe = 0; probe < FLAKY_PROBES && (await retries()) === 0; probe++) statuses.push(await this.#probes.ask("/probe/flaky"));
+    const good = statuses.filter((status) => status === this.#probes.good).length;
     return {
-      name: "retry: an endpoint that answers 503 is not noticed",
+      name: "retry: an endpoint that is unavailable is not noticed",
       holds: good === statuses.length && (await retries()) > 0,
-      seen: `${good} of ${statuses.length} probes answered 200, ${await retries()} retries`,
+      seen: `${good} of ${statuses.length} probes were answered well, ${await retries()} retries`,
     };
   }
 
   async #outlierFact(): Promise<Fact> {
-    for (let probe = 0; probe < BROKEN_PROBES; probe++) await this.#probe("/probe/broken");
+    for (let probe = 0; probe < BROKEN_PROBES; probe++) await this.#probes.ask("/probe/broken");
     const ejected = await this.#egress.stat(`cluster.${SERVICE}.outlier_detection.ejections_active`);
     return {
       name: "outlier detection: of endpoints that all fail, one is ejected",
@@ -108,18 +117,12 @@ export class EnvoyPair {
 
   async #deadlineFact(): Promise<Fact> {
     const startedAt = performance.now();
-    const status = await this.#probe("/probe/hang");
+    const status = await this.#probes.ask("/probe/hang");
     const elapsedMs = Math.round(performance.now() - startedAt);
     return {
       name: "deadline: an endpoint that never answers is given up in time",
-      holds: status === 504 && elapsedMs >= TOTAL_MS - 50 && elapsedMs < TOTAL_MS + 1_000,
+      holds: status === this.#probes.givenUp && elapsedMs >= TOTAL_MS - 50 && elapsedMs < TOTAL_MS + 1_000,
       seen: `${status} after ${elapsedMs} ms`,
     };
-  }
-
-  async #probe(path: string): Promise<number> {
-    const { statusCode, body } = await request(`http://${this.address}${path}`);
-    await body.dump();
-    return statusCode;
   }
 }

@@ -3,7 +3,7 @@ import { type Checked, Contestant, type MeasuredSlot, type Surroundings } from "
 import { BenchAuthority } from "./credentials.ts";
 import { limitOf } from "./limits.ts";
 import { rotated } from "./rotated.ts";
-import { Servers } from "./servers.ts";
+import { type Protocol, Servers } from "./servers.ts";
 import { bootstrap, halfWidth } from "./statistics.ts";
 import type { Comparison } from "./suites.ts";
 
@@ -32,8 +32,9 @@ export async function measure(comparison: Comparison, around: Surroundings, budg
   const startedAt = performance.now();
   const contestants: Contestant[] = [];
   using authority = comparison.isMutual ? new BenchAuthority() : null;
-  const grpcServers = comparison.isGrpc ? await Servers.start(null, "./grpc-server.ts") : null;
-  const mine = { ...around, servers: comparison.needsServers ? (grpcServers ?? around.servers) : null, authority };
+  const grpcServers = comparison.isGrpc ? await Servers.start(null, "grpc") : null;
+  const protocol: Protocol = comparison.isGrpc ? "grpc" : "http";
+  const mine = { ...around, servers: comparison.needsServers ? (grpcServers ?? around.servers) : null, authority, protocol };
   try {
     for (const [index, variant] of comparison.variants.entries()) {
       const path = `/bench/${comparison.suite}-${comparison.concurrency}-${index}`;

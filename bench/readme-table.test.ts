@@ -47,8 +47,13 @@ test("the rows of a run give this table", () => {
     | median latency: \`Pool.request\` / \`mesh.request\` / \`Pool.request\` through the sidecars | 1.80 / 1.90 / 2.00 ms | |
     | mutual TLS and authorization, CPU of client and servers: \`mesh.request\` to \`mesh.listen\` against a pair of Envoy sidecars | 10.26 | 10.27 |
     | the same, median latency | 20.26 | 20.27 |
-    | \`mesh.grpc\`, unary calls, against \`@grpc/grpc-js\` with the same three channels in turn | 1.31 | 1.32 |
+    | \`mesh.grpc\`, unary calls, against \`@grpc/grpc-js\` with the same three channels in turn | 1.34 | 1.35 |
     | the same by grpc-js' own \`round_robin\` with retry and outlier detection | | 1.30 |
+    | the same with \`round_robin\` and OpenTelemetry by hand, tuned / as usually written | 1.31 / 1.32 | |
+    | the same by \`@grpc/grpc-js-xds\` | | 1.33 |
+    | the same by mutual TLS, client alone / with sidecars and servers: \`mesh.grpc\` to \`mesh.listen\` | 1.39 / 10.39 | 1.40 / 10.40 |
+    | \`@grpc/grpc-js-xds\`, to servers of \`@grpc/grpc-js\` | | 1.37 / 10.37 |
+    | a pair of Envoy sidecars | | 1.38 / 10.38 |
     | the mesh alone, over a transport that answers at once | 1.0 us a request | 2.0 us |"
   `);
 });

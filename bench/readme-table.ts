@@ -59,6 +59,7 @@ export function readmeTable(rows: readonly Row[]): string {
 }
 
 function grpcRows(grpc: Figure): readonly (readonly string[])[] {
+  const mutual = (variant: string): string => `${grpc(variant, "ratio")} / ${grpc(variant, "totalRatio")}`;
   return [
     [
       "`mesh.grpc`, unary calls, against `@grpc/grpc-js` with the same three channels in turn",
@@ -70,6 +71,19 @@ function grpcRows(grpc: Figure): readonly (readonly string[])[] {
       "",
       grpc("grpc-js, round_robin with retry and outlier detection", "ratio"),
     ],
+    [
+      "the same with `round_robin` and OpenTelemetry by hand, tuned / as usually written",
+      ["tuned", "as usually written"].map((how) => grpc(`round_robin and OpenTelemetry by hand: ${how}`, "ratio")).join(" / "),
+      "",
+    ],
+    ["the same by `@grpc/grpc-js-xds`", "", grpc("grpc-js-xds", "ratio")],
+    [
+      "the same by mutual TLS, client alone / with sidecars and servers: `mesh.grpc` to `mesh.listen`",
+      mutual("mesh.grpc, mesh.listen, mutual TLS"),
+      mutual("mesh.grpc, mesh.listen, mutual TLS, no tracing SDK"),
+    ],
+    ["`@grpc/grpc-js-xds`, to servers of `@grpc/grpc-js`", "", mutual("grpc-js-xds, mutual TLS")],
+    ["a pair of Envoy sidecars", "", mutual("grpc-js, two Envoys, mutual TLS")],
   ];
 }
 

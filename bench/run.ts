@@ -50,7 +50,7 @@ function withoutSidecars(comparison: Comparison): Comparison {
 async function measureAll(comparisons: readonly Comparison[], envoy: EnvoyBinary | null, seconds: number): Promise<readonly Measurement[]> {
   const shares = comparisons.reduce((sum, { share }) => sum + share, 0);
   const servers = comparisons.some(({ needsServers }) => needsServers) ? await Servers.start() : null;
-  const around = { servers, envoy: envoy?.command ?? null, authority: null };
+  const around = { servers, envoy: envoy?.command ?? null, authority: null, protocol: "http" } as const;
   const measurements: Measurement[] = [];
   for (const comparison of comparisons) {
     const budgetMs = (seconds * 1_000 * comparison.share) / shares;

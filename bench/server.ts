@@ -1,5 +1,5 @@
 /**
- * One of the servers: `node server.ts INDEX [mesh|https AUTHORITY]`. With the folder of an authority it demands mutual TLS, as a mesh that
+ * One of the servers: `node server.ts INDEX [mesh|node AUTHORITY]`. With the folder of an authority it demands mutual TLS, as a mesh that
  * authorizes too, or by node:https alone. Answers the same 128 bytes and counts requests by path.
  * `/probe/*` is for checking, outside of every measured slot, that a policy acts: server 0 answers `/probe/flaky` with 503, every server
  * `/probe/broken` with 500, and none answers `/probe/hang`.
@@ -58,7 +58,7 @@ function createMutualServer(): ReturnType<typeof createTlsServer> {
   return createTlsServer({ cert: certificate, key, ca: roots, requestCert: true, rejectUnauthorized: true }, serve);
 }
 
-const server = servedBy === "https" ? createMutualServer() : createServer(serve);
+const server = servedBy === "node" ? createMutualServer() : createServer(serve);
 // Slots of one variant lie seconds apart: its connections must outlive the gaps, or rounds would measure reconnecting.
 server.keepAliveTimeout = 120_000;
 server.headersTimeout = 0;

@@ -11,6 +11,9 @@ export interface MutualServing {
   readonly authority: string;
 }
 
+/** What servers, sidecars and probes speak. */
+export type Protocol = "http" | "grpc";
+
 type Server = Child<ServerOrder, ServerAnswer>;
 
 /** The upstreams of a run: three processes on loopback, shared by all comparisons, told apart by path. */
@@ -24,12 +27,12 @@ export class Servers {
   }
 
   /** Of node:http in plaintext, where nothing else is said. */
-  static async start(mutual: MutualServing | null = null, script = "./server.ts"): Promise<Servers> {
+  static async start(mutual: MutualServing | null = null, protocol: Protocol = "http"): Promise<Servers> {
     const started = await Promise.all(
       Array.from({ length: HOW_MANY }, (_, index) =>
         Child.start<ServerOrder, ServerAnswer>(
           `server ${index}`,
-          script,
+          protocol === "grpc" ? "./grpc-server.ts" : "./server.ts",
           mutual === null ? [String(index)] : [String(index), mutual.by, mutual.authority],
           PATIENCE_MS,
         ),

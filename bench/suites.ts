@@ -1,7 +1,7 @@
 export const SUITE_NAMES = ["stub", "request", "dispatcher", "fetch", "sidecar", "mtls", "grpc"] as const;
 export type SuiteName = (typeof SUITE_NAMES)[number];
 
-export type MutualServer = "mesh" | "https";
+export type MutualServer = "mesh" | "node";
 
 export interface ComparedVariant {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface ComparedVariant {
   readonly module: string;
   /** Its requests pass through a pair of Envoys. */
   readonly hasSidecars?: boolean;
-  /** It has servers of its own, which demand mutual TLS: of the mesh, which authorizes too, or of node:https. */
+  /** It has servers of its own, which demand mutual TLS: of the mesh, which authorizes too, or what Node or grpc-js have. */
   readonly servedBy?: MutualServer;
   /** It asks the first server alone. */
   readonly asksOne?: boolean;
@@ -44,9 +44,10 @@ const MESH_MUTUAL_UNTRACED = {
   servedBy: "mesh",
 } as const;
 /** What TLS alone costs in Node: any certificate of the authority will do, and there is no policy. */
-const POOL_MUTUAL = { name: "undici Pool.request, node:https", module: "pool-request-mutual", servedBy: "https" } as const;
+const POOL_MUTUAL = { name: "undici Pool.request, node:https", module: "pool-request-mutual", servedBy: "node" } as const;
 const ENVOYS_MUTUAL = { name: "undici Pool.request, two Envoys", module: "pool-through-sidecar", hasSidecars: true };
 const GRPC_SPREAD = { name: "grpc-js, three channels in turn", module: "grpc-spread" };
+const GRPC_SPREAD_MUTUAL = { name: "grpc-js, three channels in turn, mutual TLS", module: "grpc-spread", servedBy: "node" } as const;
 const AGENT = { name: "undici.request, Agent", module: "agent-request" };
 const AGENT_FETCH = { name: "undici fetch, Agent", module: "agent-fetch" };
 
@@ -157,12 +158,33 @@ export const COMPARISONS: readonly Comparison[] = [
       GRPC_SPREAD,
       { name: "grpc-js, one channel", module: "grpc-one-channel", asksOne: true },
       { name: "grpc-js, round_robin with retry and outlier detection", module: "grpc-round-robin" },
+      { name: "round_robin and OpenTelemetry by hand: tuned", module: "grpc-hand-wired-tuned" },
+      { name: "round_robin and OpenTelemetry by hand: as usually written", module: "grpc-hand-wired-usual" },
+      { name: "grpc-js-xds", module: "grpc-xds" },
       { name: "mesh.grpc", module: "grpc-mesh" },
       { name: "mesh.grpc, no tracing SDK", module: "grpc-mesh-untraced" },
     ],
-    share: 30,
+    share: 40,
     slotMs: 200,
     needsServers: true,
+    isGrpc: true,
+    isExtra: false,
+  },
+  {
+    suite: "grpc",
+    concurrency: 32,
+    base: GRPC_SPREAD_MUTUAL.name,
+    variants: [
+      GRPC_SPREAD_MUTUAL,
+      { name: "grpc-js-xds, mutual TLS", module: "grpc-xds", servedBy: "node" },
+      { name: "grpc-js, two Envoys, mutual TLS", module: "grpc-through-sidecar", hasSidecars: true },
+      { name: "mesh.grpc, mesh.listen, mutual TLS", module: "grpc-mesh", servedBy: "mesh" },
+      { name: "mesh.grpc, mesh.listen, mutual TLS, no tracing SDK", module: "grpc-mesh-untraced", servedBy: "mesh" },
+    ],
+    share: 40,
+    slotMs: 400,
+    needsServers: true,
+    isMutual: true,
     isGrpc: true,
     isExtra: false,
   },

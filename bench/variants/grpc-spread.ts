@@ -1,13 +1,14 @@
 import { get, metadataFor, plainClient } from "../grpc-service.ts";
 import type { OpenVariant } from "../variant.ts";
+import { inTurn } from "./in-turn.ts";
 
 /** grpc-js to each of the endpoints in turn, by hand. */
-export const open: OpenVariant = async ({ addresses, path }) => {
-  const clients = addresses.map((address) => plainClient(address));
+export const open: OpenVariant = async ({ addresses, path, authority }) => {
+  const clients = addresses.map((address) => plainClient(address, authority));
   const metadata = metadataFor(path);
-  let next = 0;
+  const next = inTurn(clients);
   return {
-    call: () => get(clients[next++ % clients.length] as (typeof clients)[number], metadata),
+    call: () => get(next(), metadata),
     async close() {
       for (const client of clients) client.close();
     },
