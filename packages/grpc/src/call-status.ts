@@ -1,16 +1,7 @@
 import { Metadata, type StatusObject } from "@grpc/grpc-js";
-import {
-  copyHeaders,
-  GrpcStatus,
-  grpcStatusOfHttp,
-  type HeaderMap,
-  headerValue,
-  meshError,
-  readGrpcStatus,
-  TransportFailure,
-} from "@heddle/core";
+import { GrpcStatus, grpcStatusOfHttp, type HeaderMap, headerValue, meshError, readGrpcStatus, TransportFailure } from "@heddle/core";
 import { decodeGrpcMessage } from "./grpc-message.ts";
-import { metadataOf } from "./metadata.ts";
+import { trailingMetadataOf } from "./metadata.ts";
 
 /** How a call ended. grpc-js copies what stands here into the error it gives the caller, so that `meshError(error)` finds the cause. */
 export interface CallStatus extends StatusObject {
@@ -37,18 +28,15 @@ export function statusOfAnswer(httpStatus: number, headers: HeaderMap, trailers:
   const code = fields ? headerValue(fields, "grpc-status") : undefined;
   if (fields === null || code === undefined) return statusWithout(httpStatus, trailers);
   const message = headerValue(fields, "grpc-message");
-  return { code: readGrpcStatus(code), details: message === undefined ? "" : decodeGrpcMessage(message), metadata: ownMetadata(fields) };
+  return {
+    code: readGrpcStatus(code),
+    details: message === undefined ? "" : decodeGrpcMessage(message),
+    metadata: trailingMetadataOf(fields),
+  };
 }
 
 function statusWithout(httpStatus: number, trailers: HeaderMap | null): CallStatus {
   const details =
     httpStatus === 200 ? "the answer ended without grpc-status" : `the answer is not gRPC: HTTP status ${httpStatus}, no grpc-status`;
-  return { code: grpcStatusOfHttp(httpStatus), details, metadata: ownMetadata(trailers ?? {}) };
-}
-
-function ownMetadata(fields: HeaderMap): Metadata {
-  const own = copyHeaders(fields);
-  delete own["grpc-status"];
-  delete own["grpc-message"];
-  return metadataOf(own);
+  return { code: grpcStatusOfHttp(httpStatus), details, metadata: trailingMetadataOf(trailers ?? {}) };
 }

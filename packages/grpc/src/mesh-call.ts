@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncResource } from "node:async_hooks";
 import { type CallCredentials, type Metadata, propagate } from "@grpc/grpc-js";
 import {
   type CallOptions,
@@ -69,8 +69,11 @@ class CallCancelled extends Error {
 export class MeshCall implements GrpcCall {
   readonly #parts: CallParts;
   readonly #outgoing = new OutgoingMessages();
-  /** Callbacks run with the caller's own context, whichever request made the connection that they arrive on. */
-  readonly #inScope = AsyncLocalStorage.snapshot();
+  /**
+   * Callbacks run with the caller's own context, whichever request made the connection that they arrive on. A snapshot of AsyncLocalStorage
+   * does the same, and takes forty times as long to make.
+   */
+  readonly #scope = new AsyncResource("MeshCall");
   #kind: RpcKind | null;
   #credentials: CallCredentials | null;
   #listener: CallListener | null = null;
@@ -237,11 +240,15 @@ export class MeshCall implements GrpcCall {
     );
   }
 
+  static #passStatus(call: MeshCall, status: CallStatus): void {
+    call.#listener?.onReceiveStatus(status);
+  }
+
   /** What a listener throws is the application's, and not for whoever brought the message. */
   #tell<T>(pass: (call: MeshCall, value: T) => void, value: T): void {
     if (this.#isOver) return;
     try {
-      this.#inScope(pass, this, value);
+      this.#scope.runInAsyncScope(pass, null, this, value);
     } catch (error) {
       process.nextTick(() => {
         throw error;
@@ -259,7 +266,7 @@ export class MeshCall implements GrpcCall {
     whenOver(this);
     if (this.#context !== null) mesh.remember(status.metadata, this.#context);
     // Never before `start` or `cancel` has returned, as clients of grpc-js expect.
-    process.nextTick(() => this.#inScope(() => this.#listener?.onReceiveStatus(status)));
+    process.nextTick(() => this.#scope.runInAsyncScope(MeshCall.#passStatus, null, this, status));
   }
 
   #disarm(): void {
