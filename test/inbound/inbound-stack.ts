@@ -41,6 +41,8 @@ export interface Stack {
   readonly clock: VirtualClock;
   readonly deadlines: Deadlines;
   readonly inFlight: { count: number };
+  /** Puts another policy in force. */
+  use(policy: InboundPolicy): void;
   start(facts?: RequestFacts): InboundStart;
   serve(started: InboundStart): Promise<MeshResponse>;
 }
@@ -50,7 +52,7 @@ export function inboundStack(facts: StackFacts = {}): Stack {
   const clock = virtualClock();
   const deadlines = new Deadlines(clock);
   const inFlight = { count: 0 };
-  const policy = facts.policy === undefined ? inboundPolicy() : facts.policy;
+  let policy = facts.policy === undefined ? inboundPolicy() : facts.policy;
   const layers = facts.layers ?? [];
   const handler = composeInbound({
     clock,
@@ -68,6 +70,9 @@ export function inboundStack(facts: StackFacts = {}): Stack {
     clock,
     deadlines,
     inFlight,
+    use(next) {
+      policy = next;
+    },
     start: ({ headers = {}, kind, app = answering() } = {}) =>
       startInbound(
         { clock, deadlines },

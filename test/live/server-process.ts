@@ -21,6 +21,8 @@ const SCRIPTS = {
   grpc: fileURLToPath(new URL("./grpc-server.ts", import.meta.url)),
 };
 
+export type ServedProtocol = keyof typeof SCRIPTS;
+
 /** A server of `server.ts` or `grpc-server.ts` as its test sees it. */
 export class ServerProcess implements Disposable {
   readonly port: number;
@@ -32,7 +34,7 @@ export class ServerProcess implements Disposable {
   }
 
   /** Resolves when it listens, on the given port or on any free one. */
-  static async start(port = 0, protocol: keyof typeof SCRIPTS = "http"): Promise<ServerProcess> {
+  static async start(port = 0, protocol: ServedProtocol = "http"): Promise<ServerProcess> {
     const child = fork(SCRIPTS[protocol], [String(port)], { execArgv: [] });
     const failed = once(child, "exit").then(([code]) => {
       throw new Error(`a server ended while it started (exit code ${code})`);

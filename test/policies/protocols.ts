@@ -87,6 +87,32 @@ async function settled(t: TestMesh, reply: Promise<DrivenReply>, duration: strin
   return await reply;
 }
 
+/** What a protocol does in its own way. */
+interface Way {
+  documentOf(reviews?: object, more?: Readonly<Record<string, object>>): object;
+  call(t: TestMesh, call: DrivenCall): Promise<DrivenReply>;
+  at(t: TestMesh, address: string): DrivenEndpoint;
+}
+
+function driven(
+  protocol: Protocol,
+  way: Way,
+  services: Parameters<Way["documentOf"]>,
+  options: Omit<TestMeshOptions, "config"> | undefined,
+): Driven {
+  const t = testMesh({ ...options, config: way.documentOf(...services) });
+  const call = (given: DrivenCall = {}) => way.call(t, given);
+  return {
+    t,
+    protocol,
+    call,
+    within: (duration, given) => settled(t, call(given), duration),
+    at: (address) => way.at(t, address),
+    update: (...next) => t.update(way.documentOf(...next)),
+    [Symbol.asyncDispose]: () => t.close(),
+  };
+}
+
 const pause = (t: TestMesh, ms: number) => new Promise<void>((resolve) => t.clock.setTimer(ms, resolve));
 
 export const http: Protocol = {
@@ -95,19 +121,7 @@ export const http: Protocol = {
   failure: (...words) => ({ statuses: words.map((word) => HTTP[word]) }),
   outcome: (word) => `${HTTP[word]}`,
   retryOn: (...words) => ({ on: words.map((word) => HTTP[word]), methods: ["POST"] }),
-  mesh(reviews, more, options) {
-    const t = testMesh({ ...options, config: document(reviews, more) });
-    const call = (given: DrivenCall = {}) => httpCall(t, given);
-    return {
-      t,
-      protocol: http,
-      call,
-      within: (duration, given) => settled(t, call(given), duration),
-      at: (address) => httpEndpoint(t, address),
-      update: (nextReviews, nextMore) => t.update(document(nextReviews, nextMore)),
-      [Symbol.asyncDispose]: () => t.close(),
-    };
-  },
+  mesh: (reviews, more, options) => driven(http, { documentOf: document, call: httpCall, at: httpEndpoint }, [reviews, more], options),
 };
 
 async function httpCall(
@@ -183,19 +197,7 @@ export const grpc: Protocol = {
   failure: (...words) => ({ grpc: words.map((word) => grpcName(word).slice("grpc:".length)) }),
   outcome: grpcName,
   retryOn: (...words) => ({ on: words.map(grpcName) }),
-  mesh(reviews, more, options) {
-    const t = testMesh({ ...options, config: grpcDocument(reviews, more) });
-    const call = (given: DrivenCall = {}) => grpcCall(t, given);
-    return {
-      t,
-      protocol: grpc,
-      call,
-      within: (duration, given) => settled(t, call(given), duration),
-      at: (address) => grpcEndpoint(t, address),
-      update: (nextReviews, nextMore) => t.update(grpcDocument(nextReviews, nextMore)),
-      [Symbol.asyncDispose]: () => t.close(),
-    };
-  },
+  mesh: (reviews, more, options) => driven(grpc, { documentOf: grpcDocument, call: grpcCall, at: grpcEndpoint }, [reviews, more], options),
 };
 
 function grpcCall(t: TestMesh, given: DrivenCall): Promise<DrivenReply> {

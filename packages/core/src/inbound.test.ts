@@ -22,6 +22,16 @@ test("the application sees the deadline of a trusted caller as that of its own c
   expect(seen).toEqual([1_250, 250]);
 });
 
+test("the policy that is in force decides, however many layers of the application stay the same", async () => {
+  const stack = inboundStack({ policy: inboundPolicy() });
+  const status = async () => (await stack.serve(stack.start())).status;
+  expect(await status()).toBe(200);
+  stack.use(inboundPolicy({ mtls: "strict" }));
+  expect(await status()).toBe(403);
+  stack.use(inboundPolicy());
+  expect(await status()).toBe(200);
+});
+
 test("deadline and attempt headers of a caller that is not trusted are not believed", async () => {
   const stack = inboundStack();
   let scope: Partial<Scope> | null = null;

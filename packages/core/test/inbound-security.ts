@@ -1,7 +1,11 @@
 import { AuthorizationCounters } from "../src/authorization/counters.ts";
 import type { InboundSecurity } from "../src/inbound.ts";
 
-/** Plain text, and tokens are not looked at. */
+/** As strict about TLS as the policy says, and tokens are not looked at. */
 export function plainSecurity(): InboundSecurity {
-  return { mtlsMode: () => "disable", counters: new AuthorizationCounters(), authenticate: () => (next) => next };
+  return {
+    mtlsMode: ({ mtls }) => (mtls === "automatic" ? "disable" : mtls),
+    counters: new AuthorizationCounters(),
+    authenticate: () => (next) => next,
+  };
 }

@@ -5,8 +5,8 @@ import { PeakEwma } from "../../../packages/core/src/balance/peak-ewma.ts";
 import { EndpointState } from "../../../packages/core/src/endpoint/endpoint.ts";
 import type { Endpoint } from "../../../packages/core/src/model/endpoint-set.ts";
 import { inFlight, join } from "../../front-doors/setup.ts";
+import { http } from "../../live/http.ts";
 import { ServerProcess } from "../../live/server-process.ts";
-import { startTraffic } from "../../live/traffic.ts";
 
 const NO_FACTS = { address: "", locality: null, priority: 0, weight: 1, health: "unknown", labels: {}, uid: "" } as unknown as Endpoint;
 const BLOCKED_MS = 2_000;
@@ -58,7 +58,7 @@ test.each([
   "an event loop blocked for longer than $limit ends what is under way, says whose fault it was, and blames no endpoint",
   async ({ reviews }) => {
     const mesh = await join(addresses, { reviews: { ...reviews, ...SENSITIVE } });
-    const traffic = startTraffic(mesh, "reviews", { posts: false });
+    const traffic = http.start(mesh, "reviews", { posts: false });
     await expect.poll(() => traffic.requests, WITHIN).toBeGreaterThan(200);
     expect(inFlight(mesh)).toBe(32);
     await blockEventLoop();
@@ -77,7 +77,7 @@ test.each([
 test("connections that were being made while the event loop was blocked are taken", async () => {
   const mesh = await join(addresses, { reviews: { connectTimeout: "200ms", ...SENSITIVE } });
   await new Promise(setImmediate);
-  const traffic = startTraffic(mesh, "reviews", { posts: true });
+  const traffic = http.start(mesh, "reviews", { posts: true });
   // Until the connections are under way, and before any of them can stand.
   for (let turn = 0; turn < 20; turn++) await null;
   block();
@@ -89,7 +89,7 @@ test("connections that were being made while the event loop was blocked are take
 
 test("without limits a blocked event loop fails nothing, and the endpoints are picked evenly again within seconds", async () => {
   const mesh = await join(addresses, { reviews: SENSITIVE });
-  const traffic = startTraffic(mesh, "reviews", { posts: true });
+  const traffic = http.start(mesh, "reviews", { posts: true });
   await expect.poll(() => traffic.requests, WITHIN).toBeGreaterThan(200);
   await blockEventLoop();
   const served = () => mesh.inspect().backends.flatMap(({ endpoints }) => endpoints.map(({ requests }) => requests));
