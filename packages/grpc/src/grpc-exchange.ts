@@ -311,6 +311,7 @@ export class GrpcExchange implements BodySource, Sending, Caller {
     this.#reply = null;
     this.#call = null;
     this.#body = null;
+    this.#heldMessage = null;
   }
 }
 

@@ -1,5 +1,7 @@
+import { meshError } from "@heddle/core";
 import { testAuthority } from "@heddle/testing/authority";
 import { expect, test } from "vitest";
+import { TextClient } from "../../../test/grpc/text-service.ts";
 import { testMesh } from "./test-mesh.ts";
 import { virtualClock } from "./virtual-clock.ts";
 
@@ -22,6 +24,17 @@ test("a certificate that has ended calls nobody, as on a real mesh", async () =>
   await t.advance("24h");
   expect(t.mesh.health().ok).toBe(false);
   expect(await code(t.request("http://orders/"))).toBe("no_identity");
+});
+
+test("neither does it by gRPC", async () => {
+  const authority = testAuthority({ trustDomain: "shop.test", clock: virtualClock() });
+  const config = { ...DOCUMENT, services: { ...DOCUMENT.services, orders: { ...DOCUMENT.services.orders, protocol: "grpc" } } };
+  await using t = testMesh({ service: "web", config, identity: authority.source("web", { lifetime: "1h" }) });
+  const client = t.grpc(TextClient, "orders");
+  const call = () => new Promise((resolve) => client.unary("hello", (error) => resolve(meshError(error)?.code ?? error)));
+  expect(await call()).toBeNull();
+  await t.advance("24h");
+  expect(await call()).toBe("no_identity");
 });
 
 test("an identity of another trust domain than the document's is refused at once", () => {

@@ -1,5 +1,6 @@
 import {
   type Channel,
+  type ClientTls,
   type Clock,
   GrpcStatus,
   MeshError,
@@ -9,6 +10,7 @@ import {
   type Transport,
   TransportFailure,
 } from "@heddle/core";
+import type { FakeTransportOptions } from "../fake-transport.ts";
 import { type FakeGrpcEndpoint, ScriptedGrpcEndpoint } from "./fake-grpc-endpoint.ts";
 import { FakeGrpcExchange } from "./fake-grpc-exchange.ts";
 
@@ -20,7 +22,7 @@ export interface FakeGrpcTransport extends Transport {
   readonly inFlight: number;
 }
 
-export function fakeGrpcTransport({ clock }: { readonly clock: Clock }): FakeGrpcTransport {
+export function fakeGrpcTransport({ clock, asksIdentity = true }: Omit<FakeTransportOptions, "random">): FakeGrpcTransport {
   const endpoints = new Map<string, ScriptedGrpcEndpoint>();
   const exchanges = new Set<FakeGrpcExchange>();
   const endpoint = (address: string): ScriptedGrpcEndpoint => {
@@ -30,7 +32,7 @@ export function fakeGrpcTransport({ clock }: { readonly clock: Clock }): FakeGrp
   };
   return {
     endpoint,
-    open: ({ address }) => new FakeGrpcChannel(endpoint(address), clock, exchanges),
+    open: ({ address, tls }) => new FakeGrpcChannel(endpoint(address), clock, asksIdentity ? tls : null, exchanges),
     get inFlight() {
       return exchanges.size;
     },
@@ -41,6 +43,8 @@ export function fakeGrpcTransport({ clock }: { readonly clock: Clock }): FakeGrp
 class FakeGrpcChannel implements Channel {
   readonly #endpoint: ScriptedGrpcEndpoint;
   readonly #clock: Clock;
+  /** Asked, for each connection, for what a handshake needs; null: nothing. */
+  readonly #tls: ClientTls | null;
   readonly #all: Set<FakeGrpcExchange>;
   readonly #running = new Set<FakeGrpcExchange>();
   #waiting: { readonly exchange: FakeGrpcExchange; readonly request: MeshRequest }[] = [];
@@ -50,9 +54,10 @@ class FakeGrpcChannel implements Channel {
   #closed: Promise<void> | null = null;
   #whenIdle: (() => void) | null = null;
 
-  constructor(endpoint: ScriptedGrpcEndpoint, clock: Clock, all: Set<FakeGrpcExchange>) {
+  constructor(endpoint: ScriptedGrpcEndpoint, clock: Clock, tls: ClientTls | null, all: Set<FakeGrpcExchange>) {
     this.#endpoint = endpoint;
     this.#clock = clock;
+    this.#tls = tls;
     this.#all = all;
   }
 
@@ -75,7 +80,7 @@ class FakeGrpcChannel implements Channel {
     }
   }
 
-  #begin(exchange: FakeGrpcExchange, { attempt }: MeshRequest): void {
+  #begin(exchange: FakeGrpcExchange, { attempt, authority }: MeshRequest): void {
     const behaviour = this.#endpoint.behaviour();
     if (behaviour === null) {
       this.#connection = 0;
@@ -83,6 +88,12 @@ class FakeGrpcChannel implements Channel {
       return;
     }
     if (this.#connection === 0) {
+      try {
+        this.#tls?.connectOptions(authority);
+      } catch (error) {
+        exchange.fail(error);
+        return;
+      }
       this.#connection = ++this.#endpoint.connections;
       this.#completed = 0;
     }
