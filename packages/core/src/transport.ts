@@ -46,7 +46,8 @@ export type Connectivity = "idle" | "connecting" | "ready" | "transient-failure"
  * The transport's handle to one endpoint under one TLS setting. It may hold many connections; core never pools sockets.
  *
  * `send` promises:
- * - it resolves at the response head; the body follows as a {@link PushBody}, with backpressure in both directions;
+ * - it resolves at the response head; the body follows as a {@link PushBody}, with backpressure in both directions. A gRPC call with one
+ *   request and one answer may resolve as late as its status is there, before which its caller sees nothing;
  * - it rejects with a {@link TransportFailure} before the head, or with `request.cancel.reason` as soon as that is cancelled, whether
  *   the request is queued, connecting, being sent, or waiting; after the head cancellation fails the body with that reason;
  * - it sets `request.attempt.wasSent` before the first byte is written, `connection` to the number of the connection, above that of every
